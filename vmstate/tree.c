@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Nodes of the tree: creation, structure, sections. Paths and values are in path.c. */
+#include "vmstate/tree.h"
+
+#include <errno.h>
+#include <string.h>
+
+int vms_tree_init(struct vms_tree *t, struct irqs_error *reterr)
+{
+	arena_init(&t->arena);
+	t->nodes = 0;
+	t->machine = vms_node_create(t, VMS_MACHINE, "", NULL);
+	return t->machine ? 0 : irqs_fail_nomem(reterr);
+}
+
+void vms_tree_deinit(struct vms_tree *t)
+{
+	arena_deinit(&t->arena);
+	t->machine = NULL;
+}
+
+struct vms_node *vms_node_create(struct vms_tree *t, enum vms_kind kind, const char *name, const char *type)
+{
+	struct vms_node *n;
+
+	if (t->nodes >= VMS_MAX_NODES)
+		return NULL;
+	n = arena_alloc(&t->arena, sizeof(*n));
+	if (!n)
+		return NULL;
+	n->kind = kind;
+	n->count = 1;
+	n->index = VMS_NO_INDEX;
+	n->name = arena_strndup(&t->arena, name, strlen(name));
+	if (!n->name)
+		return NULL;
+	if (type) {
+		n->type = arena_strndup(&t->arena, type, strlen(type));
+		if (!n->type)
+			return NULL;
+	}
+	t->nodes++;
+	return n;
+}
+
+void vms_insert_after(struct vms_node *prev, struct vms_node *n)
+{
+	struct vms_node *parent = prev->parent;
+
+	n->parent = parent;
+	n->prev = prev;
+	n->next = prev->next;
+	if (prev->next)
+		prev->next->prev = n;
+	else
+		parent->last = n;
+	prev->next = n;
+}
+
+static void prepend(struct vms_node *parent, struct vms_node *n)
+{
+	n->parent = parent;
+	n->prev = NULL;
+	n->next = parent->child;
+	if (parent->child)
+		parent->child->prev = n;
+	else
+		parent->last = n;
+	parent->child = n;
+}
+
+void vms_append(struct vms_node *parent, struct vms_node *n)
+{
+	if (parent->last)
+		vms_insert_after(parent->last, n);
+	else
+		prepend(parent, n);
+}
+
+void vms_remove(struct vms_node *n)
+{
+	struct vms_node *parent = n->parent, *section = vms_section(n);
+
+	if (!parent)
+		return;
+	if (section && section != n)
+		section->reshaped = true;
+	if (n->prev)
+		n->prev->next = n->next;
+	else
+		parent->child = n->next;
+	if (n->next)
+		n->next->prev = n->prev;
+	else
+		parent->last = n->prev;
+	n->parent = n->prev = n->next = NULL;
+}
+
+struct vms_node *vms_add_subsection(struct vms_tree *t, struct vms_node *parent, const char *name,
+				    uint32_t version)
+{
+	struct vms_node *n = vms_node_create(t, VMS_SUBSECTION, name, NULL);
+	struct vms_node *section = vms_section(parent);
+
+	if (!n)
+		return NULL;
+	n->vmsd = n->name;
+	n->version = version;
+	vms_append(parent, n);
+	if (section)
+		section->reshaped = true;
+	return n;
+}
+
+bool vms_int_type(const char *type, uint32_t *ret_width, bool *ret_signed)
+{
+	static const struct {
+		const char *name;
+		uint32_t width;
+		bool is_signed;
+	} ints[] = {
+		{ "bool", 1, false },    { "uint8", 1, false },        { "uint16", 2, false },
+		{ "uint32", 4, false },  { "uint64", 8, false },       { "int8", 1, true },
+		{ "int16", 2, true },    { "int32", 4, true },         { "int64", 8, true },
+		{ "timer", 8, false },   { "int32 equal", 4, true },   { "uint8 equal", 1, false },
+		{ "uint16 equal", 2, false }, { "uint32 equal", 4, false }, { "uint64 equal", 8, false },
+		{ "int64 equal", 8, true }, { "int32 le", 4, true },
+	};
+
+	for (size_t i = 0; i < sizeof(ints) / sizeof(ints[0]); i++) {
+		if (strcmp(type, ints[i].name))
+			continue;
+		if (ret_width)
+			*ret_width = ints[i].width;
+		if (ret_signed)
+			*ret_signed = ints[i].is_signed;
+		return true;
+	}
+	return false;
+}
+
+struct vms_node *vms_add_int(struct vms_tree *t, struct vms_node *parent, const char *name, const char *type,
+			     uint32_t count)
+{
+	struct vms_node *n, *last, *section = vms_section(parent);
+	uint32_t width;
+	bool is_signed;
+
+	if (!vms_int_type(type, &width, &is_signed))
+		return NULL;
+	n = vms_node_create(t, VMS_INT, name, type);
+	if (!n)
+		return NULL;
+	n->width = width;
+	n->is_signed = is_signed;
+	n->array = count != 0;
+	n->count = count ? count : 1;
+	n->data = arena_alloc(&t->arena, (size_t)n->count * width);
+	if (!n->data)
+		return NULL;
+	for (last = parent->last; last && last->kind == VMS_SUBSECTION; last = last->prev)
+		;
+	if (last)
+		vms_insert_after(last, n);
+	else
+		prepend(parent, n);
+	if (section)
+		section->reshaped = true;
+	return n;
+}
+
+uint64_t vms_size(const struct vms_node *n)
+{
+	uint64_t size = 0;
+
+	switch (n->kind) {
+	case VMS_INT:
+	case VMS_BYTES:
+		return (uint64_t)n->width * n->count;
+	case VMS_SUBSECTION:
+		size = 1 + 1 + strlen(n->name) + 4;
+		break;
+	default:
+		break;
+	}
+	for (const struct vms_node *c = n->child; c; c = c->next)
+		size += vms_size(c);
+	return size;
+}
+
+struct vms_node *vms_section(const struct vms_node *n)
+{
+	while (n && n->kind != VMS_SECTION)
+		n = n->parent;
+	return (struct vms_node *)n;
+}
+
+static bool type_matches(const struct vms_node *n, const char *type)
+{
+	if (!type || !strcmp(n->name, type))
+		return true;
+	return n->type && !strcmp(n->type, type);
+}
+
+struct vms_node *vms_next_section(const struct vms_node *machine, const struct vms_node *prev, const char *type)
+{
+	struct vms_node *n = prev ? prev->next : machine->child;
+
+	while (n && (n->kind != VMS_SECTION || !type_matches(n, type)))
+		n = n->next;
+	return n;
+}
+
+struct vms_node *vms_find_section(const struct vms_node *machine, const char *type, uint32_t instance)
+{
+	struct vms_node *n = NULL;
+
+	while ((n = vms_next_section(machine, n, type)))
+		if (n->instance == instance)
+			return n;
+	return NULL;
+}
+
+struct vms_node *vms_subsection(const struct vms_node *n, const char *name)
+{
+	for (struct vms_node *c = n->child; c; c = c->next)
+		if (c->kind == VMS_SUBSECTION && !strcmp(c->name, name))
+			return c;
+	return NULL;
+}
+
+int vms_set_type(struct vms_tree *t, struct vms_node *section, const char *type)
+{
+	const char *copy = arena_strndup(&t->arena, type, strlen(type));
+
+	if (!copy)
+		return -ENOMEM;
+	section->type = copy;
+	return 0;
+}
