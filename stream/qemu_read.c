@@ -1,0 +1,621 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/endian.h"
+#include "stream/qemu.h"
+#include "stream/qemu_device.h"
+#include "stream/qemu_ram.h"
+#include "stream/qemu_scan.h"
+#include "stream/vmdesc.h"
+
+#define MAGIC 0x5145564du
+#define VERSION 3u
+#define VERSION_COMPAT 2u
+
+/* The device part of a stream without vmdescription is held whole. */
+#define DEVICE_PART_MAX ((uint64_t)64 << 20)
+
+/* enum qemu_vm_cmd in migration/savevm.c. */
+enum {
+	CMD_OPEN_RETURN_PATH = 1,
+	CMD_PING = 2,
+	CMD_POSTCOPY_ADVISE = 3,
+	CMD_POSTCOPY_LISTEN = 4,
+	CMD_POSTCOPY_RUN = 5,
+	CMD_POSTCOPY_RAM_DISCARD = 6,
+	CMD_PACKAGED = 7,
+	CMD_ENABLE_COLO = 8,
+	CMD_POSTCOPY_RESUME = 9,
+	CMD_RECV_BITMAP = 10,
+	CMD_SWITCHOVER_START = 11,
+};
+
+struct reader {
+	struct qemu_stream *s;
+	const struct qemu_read_options *opt;
+	struct irqs_error *reterr;
+	uint64_t pos;
+	struct qemu_ram_mode ram_mode;
+	uint32_t ram_id;         /* section id of "ram" */
+	bool have_ram, know_footers;
+	struct vmdesc vmdesc;    /* of the stream or of a twin */
+	bool have_vmdesc, twin;
+	uint64_t vmdesc_offset;  /* of the stream's own, or the end of the input */
+	uint8_t *device_part;    /* without any vmdescription */
+	struct qemu_scan scan;
+};
+
+/* Every section read from the stream has a codec mark; only its presence matters. */
+static const char from_stream;
+
+static int fail(struct reader *r, uint64_t at, const char *what)
+{
+	return irqs_fail(r->reterr, IRQS_MALFORMED, (int64_t)at, NULL, "%s", what);
+}
+
+static int peek(struct reader *r, uint64_t offset, size_t width, uint64_t *ret)
+{
+	const uint8_t *p;
+	int rc = source_peek(&r->s->source, offset, width, &p, r->reterr);
+
+	if (!rc)
+		*ret = get_be(p, width);
+	return rc;
+}
+
+static int take(struct reader *r, size_t width, uint64_t *ret)
+{
+	int rc = peek(r, r->pos, width, ret);
+
+	if (!rc)
+		r->pos += width;
+	return rc;
+}
+
+static struct qemu_item *add_item(struct reader *r, uint64_t start)
+{
+	struct qemu_stream *s = r->s;
+
+	if (s->nitems == s->items_capacity) {
+		size_t n = s->items_capacity ? s->items_capacity * 2 : 64;
+		struct qemu_item *more = realloc(s->items, n * sizeof(*more));
+
+		if (!more)
+			return NULL;
+		s->items = more;
+		s->items_capacity = n;
+	}
+	s->items[s->nitems] = (struct qemu_item){ .offset = start, .length = r->pos - start };
+	return &s->items[s->nitems++];
+}
+
+/* Bytes from @start to the position that stay as they are; neighbours become one piece. */
+static int add_raw(struct reader *r, uint64_t start, bool at_fixed_offset)
+{
+	struct qemu_item *last = r->s->nitems ? &r->s->items[r->s->nitems - 1] : NULL;
+
+	if (last && last->kind == QEMU_ITEM_RAW && last->offset + last->length == start) {
+		last->length = r->pos - last->offset;
+		last->at_fixed_offset |= at_fixed_offset;
+		return 0;
+	}
+	last = add_item(r, start);
+	if (!last)
+		return irqs_fail_nomem(r->reterr);
+	last->at_fixed_offset = at_fixed_offset;
+	return 0;
+}
+
+static int add_node_item(struct reader *r, uint64_t start, int kind, struct vms_node *n, uint32_t section_id)
+{
+	struct qemu_item *item = add_item(r, start);
+
+	if (!item)
+		return irqs_fail_nomem(r->reterr);
+	item->kind = kind;
+	item->node = n;
+	item->section_id = section_id;
+	return 0;
+}
+
+static int read_header(struct reader *r)
+{
+	uint64_t magic, version;
+	int rc;
+
+	if (!r->s->source.size)
+		return fail(r, 0, "not a QEMU stream: the input is empty");
+	if ((rc = take(r, 4, &magic)))
+		return rc;
+	if (magic != MAGIC)
+		return fail(r, 0, "not a QEMU stream: it does not start with \"QEVM\"");
+	if ((rc = take(r, 4, &version)))
+		return rc;
+	if (version == VERSION_COMPAT)
+		return fail(r, 4, "a stream of version 2, from before QEMU 0.11");
+	if (version != VERSION)
+		return fail(r, 4, "a stream of an unknown version");
+	return add_raw(r, 0, false);
+}
+
+/* A VMS_INT or VMS_BYTES field at the position. */
+static struct vms_node *take_field(struct reader *r, struct vms_node *parent, const char *name, const char *type,
+				   uint32_t bytes)
+{
+	uint32_t width;
+	bool is_int = vms_int_type(type, &width, NULL);
+	struct vms_node *n = vms_node_create(&r->s->tree, is_int ? VMS_INT : VMS_BYTES, name, type);
+
+	if (n)
+		n->data = arena_alloc(&r->s->tree.arena, bytes);
+	if (!n || !n->data) {
+		irqs_fail_nomem(r->reterr);
+		return NULL;
+	}
+	n->width = bytes;
+	n->offset = r->pos;
+	if (source_read(&r->s->source, r->pos, n->data, bytes, r->reterr))
+		return NULL;
+	r->pos += bytes;
+	vms_append(parent, n);
+	return n;
+}
+
+static int field_error(const struct reader *r)
+{
+	return r->reterr && r->reterr->status == IRQS_MALFORMED ? -EBADMSG : -EIO;
+}
+
+/* configuration/capabilities: a count, then names with a length byte each. */
+static int read_capabilities(struct reader *r, struct vms_node *sub)
+{
+	struct vms_node *count = take_field(r, sub, "caps_count", "uint32", 4);
+
+	if (!count)
+		return field_error(r);
+	for (uint32_t i = 0; i < vms_element_get(count, 0); i++) {
+		struct vms_node *cap;
+		uint64_t len;
+		int rc = peek(r, r->pos, 1, &len);
+
+		if (rc)
+			return rc;
+		cap = take_field(r, sub, "capabilities", "capability", (uint32_t)len + 1);
+		if (!cap)
+			return field_error(r);
+		cap->index = i;
+		if (len == strlen("mapped-ram") && !memcmp(cap->data + 1, "mapped-ram", len))
+			r->ram_mode.mapped_ram = true;
+		if (len == strlen("x-ignore-shared") && !memcmp(cap->data + 1, "x-ignore-shared", len))
+			r->ram_mode.ignore_shared = true;
+	}
+	return 0;
+}
+
+static int read_config_subsection(struct reader *r, struct vms_node *config)
+{
+	uint64_t len, version, at = r->pos;
+	char name[256];
+	struct vms_node *n;
+	int rc;
+
+	r->pos++;
+	if ((rc = take(r, 1, &len)) || (rc = source_read(&r->s->source, r->pos, name, len, r->reterr)))
+		return rc;
+	name[len] = '\0';
+	r->pos += len;
+	if ((rc = take(r, 4, &version)))
+		return rc;
+	n = vms_node_create(&r->s->tree, VMS_SUBSECTION, name, NULL);
+	if (!n)
+		return irqs_fail_nomem(r->reterr);
+	n->vmsd = n->name;
+	n->version = (uint32_t)version;
+	n->offset = at;
+	vms_append(config, n);
+	if (!strcmp(name, "configuration/target-page-bits"))
+		return take_field(r, n, "target_page_bits", "uint32", 4) ? 0 : field_error(r);
+	if (!strcmp(name, "configuration/uuid"))
+		return take_field(r, n, "uuid.data", "buffer", 16) ? 0 : field_error(r);
+	if (!strcmp(name, "configuration/capabilities"))
+		return read_capabilities(r, n);
+	return irqs_fail(r->reterr, IRQS_MALFORMED, (int64_t)at, "configuration", "unknown subsection '%s'", name);
+}
+
+static int read_configuration(struct reader *r)
+{
+	struct vms_node *config, *len, *name;
+	uint64_t type, start = r->pos;
+	int rc = peek(r, r->pos, 1, &type);
+
+	if (rc || type != QEMU_VM_CONFIGURATION)
+		return rc; /* machine types up to 2.3 have none */
+	r->pos++;
+	config = vms_node_create(&r->s->tree, VMS_SECTION, "configuration", "configuration");
+	if (!config)
+		return irqs_fail_nomem(r->reterr);
+	config->vmsd = config->name;
+	config->version = 1;
+	config->offset = start;
+	config->codec = &from_stream;
+	vms_append(r->s->tree.machine, config);
+	len = take_field(r, config, "len", "uint32", 4);
+	if (!len)
+		return field_error(r);
+	if (!vms_element_get(len, 0) || vms_element_get(len, 0) > 255)
+		return fail(r, start + 1, "a machine type name of impossible length");
+	name = take_field(r, config, "name", "buffer", (uint32_t)vms_element_get(len, 0));
+	if (!name)
+		return field_error(r);
+	r->s->tree.machine->name = arena_strndup(&r->s->tree.arena, (char *)name->data, name->width);
+	if (!r->s->tree.machine->name)
+		return irqs_fail_nomem(r->reterr);
+	while (!(rc = peek(r, r->pos, 1, &type)) && type == QEMU_VM_SUBSECTION) {
+		rc = read_config_subsection(r, config);
+		if (rc)
+			return rc;
+	}
+	return rc ? rc : add_node_item(r, start, QEMU_ITEM_CONFIG, config, 0);
+}
+
+static int read_command(struct reader *r)
+{
+	uint64_t cmd, len, start = r->pos++;
+	int rc;
+
+	if ((rc = take(r, 2, &cmd)) || (rc = take(r, 2, &len)))
+		return rc;
+	switch (cmd) {
+	case CMD_POSTCOPY_ADVISE:
+		r->ram_mode.postcopy_advised = true;
+		break;
+	case CMD_OPEN_RETURN_PATH:
+	case CMD_PING:
+	case CMD_SWITCHOVER_START:
+		break;
+	case CMD_POSTCOPY_LISTEN:
+	case CMD_POSTCOPY_RUN:
+	case CMD_POSTCOPY_RAM_DISCARD:
+	case CMD_PACKAGED:
+	case CMD_POSTCOPY_RESUME:
+	case CMD_RECV_BITMAP:
+		return irqs_fail(r->reterr, IRQS_REFUSED, (int64_t)start, NULL,
+				 "a postcopy migration: its pages come after its devices (save with postcopy-ram off)");
+	case CMD_ENABLE_COLO:
+		return irqs_fail(r->reterr, IRQS_REFUSED, (int64_t)start, NULL,
+				 "a COLO migration: it has no end (save with x-colo off)");
+	default:
+		return irqs_fail(r->reterr, IRQS_MALFORMED, (int64_t)start, NULL, "unknown command %" PRIu64, cmd);
+	}
+	if (len > r->s->source.size - r->pos)
+		return fail(r, r->s->source.size, "the input ends inside a command");
+	r->pos += len;
+	return add_raw(r, start, false);
+}
+
+/* Name, instance and version behind a section's id. */
+static int read_section_name(struct reader *r, char name[256], uint32_t *instance, uint32_t *version)
+{
+	uint64_t len, v;
+	int rc;
+
+	if ((rc = take(r, 1, &len)) || (rc = source_read(&r->s->source, r->pos, name, len, r->reterr)))
+		return rc;
+	name[len] = '\0';
+	if (!len || strlen(name) != len)
+		return fail(r, r->pos, "a section without a proper name");
+	r->pos += len;
+	if ((rc = take(r, 4, &v)))
+		return rc;
+	*instance = (uint32_t)v;
+	if ((rc = take(r, 4, &v)))
+		return rc;
+	*version = (uint32_t)v;
+	return 0;
+}
+
+/* The footer; the first section of a stream decides whether there are any. */
+static int read_footer(struct reader *r, uint32_t section_id)
+{
+	uint64_t mark, id;
+	int rc;
+
+	rc = peek(r, r->pos, 1, &mark);
+	if (rc)
+		return rc;
+	if (!r->know_footers) {
+		r->know_footers = true;
+		r->s->has_footers = mark == QEMU_VM_SECTION_FOOTER;
+	}
+	if (!r->s->has_footers)
+		return 0;
+	if (mark != QEMU_VM_SECTION_FOOTER)
+		return fail(r, r->pos, "no section footer where the section should end");
+	r->pos++;
+	if ((rc = take(r, 4, &id)))
+		return rc;
+	return id == section_id ? 0 : fail(r, r->pos - 4, "the footer of another section");
+}
+
+static int read_iterable(struct reader *r, uint64_t type)
+{
+	uint64_t start = r->pos++, id;
+	uint32_t instance, version;
+	char name[256];
+	int rc = take(r, 4, &id);
+
+	if (rc)
+		return rc;
+	if (type == QEMU_VM_SECTION_START) {
+		rc = read_section_name(r, name, &instance, &version);
+		if (rc)
+			return rc;
+		if (strcmp(name, "ram") != 0)
+			return irqs_fail(r->reterr, IRQS_REFUSED, (int64_t)start, name,
+					 "an iterable section whose format only its device knows");
+		if (version != QEMU_RAM_VERSION)
+			return irqs_fail(r->reterr, IRQS_REFUSED, (int64_t)start, name,
+					 "version %" PRIu32 ", known is %u", version, QEMU_RAM_VERSION);
+		r->have_ram = true;
+		r->ram_id = (uint32_t)id;
+	} else if (!r->have_ram || id != r->ram_id) {
+		return fail(r, start, "a part of a section that never started");
+	}
+	rc = qemu_ram_walk(&r->s->source, &r->pos, &r->ram_mode, &r->s->ram, r->reterr);
+	if (!rc)
+		rc = read_footer(r, (uint32_t)id);
+	return rc ? rc : add_raw(r, start, r->ram_mode.mapped_ram);
+}
+
+/* Without a vmdescription: everything from here to the end, once. */
+static int load_device_part(struct reader *r, uint64_t start)
+{
+	uint64_t size = r->s->source.size - start;
+	int rc;
+
+	if (r->device_part)
+		return 0;
+	if (size > DEVICE_PART_MAX)
+		return fail(r, start, "a device part of this size needs a vmdescription");
+	r->device_part = malloc(size);
+	if (!r->device_part)
+		return irqs_fail_nomem(r->reterr);
+	rc = source_read(&r->s->source, start, r->device_part, size, r->reterr);
+	r->scan = (struct qemu_scan){
+		.data = r->device_part, .size = size, .base = start, .has_footers = r->s->has_footers,
+		.find_desc = r->opt->find_desc,
+	};
+	return rc;
+}
+
+static int scan_device(struct reader *r, uint64_t start, struct vms_node *n, uint32_t id)
+{
+	uint64_t end;
+	int rc = load_device_part(r, start);
+
+	if (!rc)
+		rc = qemu_scan_payload(&r->scan, &r->s->tree, r->pos - r->scan.base, id, n, &end, r->reterr);
+	if (!rc)
+		r->pos = r->scan.base + end;
+	return rc;
+}
+
+static int read_described(struct reader *r, const json_t *entry, struct vms_node *n)
+{
+	struct qemu_device_reader d = {
+		.tree = &r->s->tree, .source = &r->s->source, .pos = r->pos, .twin = r->twin,
+		.find_desc = r->opt->find_desc, .reterr = r->reterr,
+	};
+	int rc = qemu_device_read(&d, entry, n);
+
+	r->pos = d.pos;
+	return rc;
+}
+
+static int read_device(struct reader *r)
+{
+	uint64_t start = r->pos++, id;
+	struct vms_node *n;
+	json_t *entry = NULL;
+	char name[256];
+	uint32_t instance, version;
+	int rc = take(r, 4, &id);
+
+	if (!rc)
+		rc = read_section_name(r, name, &instance, &version);
+	if (rc)
+		return rc;
+	n = vms_node_create(&r->s->tree, VMS_SECTION, name, name);
+	if (!n)
+		return irqs_fail_nomem(r->reterr);
+	n->instance = instance;
+	n->version = version;
+	n->offset = start;
+	n->codec = &from_stream;
+	vms_append(r->s->tree.machine, n);
+	if (r->have_vmdesc) {
+		entry = vmdesc_take(&r->vmdesc, name, instance);
+		if (!entry && !r->twin) {
+			char path[160];
+
+			return irqs_fail(r->reterr, IRQS_MALFORMED, (int64_t)start, vms_path(n, path, sizeof(path)),
+					 "a section that the vmdescription does not have");
+		}
+	}
+	rc = entry ? read_described(r, entry, n) : scan_device(r, start, n, (uint32_t)id);
+	json_decref(entry);
+	if (!rc)
+		rc = read_footer(r, (uint32_t)id);
+	return rc ? rc : add_node_item(r, start, QEMU_ITEM_DEVICE, n, (uint32_t)id);
+}
+
+/* Behind the end mark: the vmdescription, then whatever a tool padded the file with. */
+static int read_tail(struct reader *r)
+{
+	struct qemu_stream *s = r->s;
+	uint64_t start = r->pos;
+
+	if (s->has_vmdesc) {
+		struct qemu_item *item;
+
+		if (start != r->vmdesc_offset)
+			return fail(r, start, "bytes between the last section and the vmdescription");
+		r->pos = start + VMDESC_HEADER + s->vmdesc_size;
+		item = add_item(r, start);
+		if (!item)
+			return irqs_fail_nomem(r->reterr);
+		item->kind = QEMU_ITEM_VMDESC;
+		start = r->pos;
+	}
+	for (r->pos = start; r->pos < s->source.size; r->pos++) {
+		uint64_t byte;
+		int rc = peek(r, r->pos, 1, &byte);
+
+		if (rc)
+			return rc;
+		if (byte)
+			return fail(r, r->pos, s->has_vmdesc ? "bytes behind the end of the stream" :
+					       "bytes behind the end of the stream: a broken vmdescription?");
+	}
+	return r->pos > start ? add_raw(r, start, false) : 0;
+}
+
+static int read_sections(struct reader *r)
+{
+	for (;;) {
+		uint64_t type, start = r->pos;
+		int rc = peek(r, r->pos, 1, &type);
+
+		if (rc)
+			return rc;
+		switch (type) {
+		case QEMU_VM_SECTION_START:
+		case QEMU_VM_SECTION_PART:
+		case QEMU_VM_SECTION_END:
+			rc = read_iterable(r, type);
+			break;
+		case QEMU_VM_SECTION_FULL:
+			rc = read_device(r);
+			break;
+		case QEMU_VM_COMMAND:
+			rc = read_command(r);
+			break;
+		case QEMU_VM_EOF:
+			r->pos++;
+			rc = add_raw(r, start, false);
+			return rc ? rc : read_tail(r);
+		default:
+			return irqs_fail(r->reterr, IRQS_MALFORMED, (int64_t)start, NULL,
+					 "unknown section type 0x%02" PRIx64, type);
+		}
+		if (rc)
+			return rc;
+	}
+}
+
+/* The stream's own vmdescription, else the twin's. */
+static int load_vmdesc(struct reader *r)
+{
+	struct qemu_stream *s = r->s;
+	int rc = vmdesc_find(&s->source, &r->vmdesc_offset, &s->vmdesc_size, r->reterr);
+
+	if (rc == -ENOENT) {
+		if (!r->opt->twin_vmdesc)
+			return 0;
+		r->have_vmdesc = r->twin = true;
+		return vmdesc_init(&r->vmdesc, r->opt->twin_vmdesc, r->opt->twin_vmdesc_size, IRQS_NO_OFFSET,
+				   r->reterr);
+	}
+	if (rc)
+		return rc;
+	s->vmdesc = malloc(s->vmdesc_size);
+	if (!s->vmdesc)
+		return irqs_fail_nomem(r->reterr);
+	rc = source_read(&s->source, r->vmdesc_offset + VMDESC_HEADER, s->vmdesc, s->vmdesc_size, r->reterr);
+	if (!rc)
+		rc = vmdesc_init(&r->vmdesc, s->vmdesc, s->vmdesc_size,
+				 (int64_t)(r->vmdesc_offset + VMDESC_HEADER), r->reterr);
+	r->have_vmdesc = s->has_vmdesc = !rc;
+	return rc;
+}
+
+int qemu_stream_read(struct qemu_stream *s, int fd, const struct qemu_read_options *opt, struct irqs_error *reterr)
+{
+	static const struct qemu_read_options none;
+	struct reader r = { .s = s, .opt = opt ? opt : &none, .reterr = reterr };
+	int rc;
+
+	memset(s, 0, sizeof(*s));
+	s->source.fd = -1;
+	rc = vms_tree_init(&s->tree, reterr);
+	if (!rc)
+		rc = source_init(&s->source, fd, reterr);
+	if (!rc)
+		rc = read_header(&r);
+	if (!rc)
+		rc = load_vmdesc(&r);
+	if (!rc)
+		rc = read_configuration(&r);
+	if (!rc)
+		rc = read_sections(&r);
+	vmdesc_deinit(&r.vmdesc);
+	free(r.device_part);
+	if (rc)
+		qemu_stream_deinit(s);
+	return rc;
+}
+
+void qemu_stream_deinit(struct qemu_stream *s)
+{
+	free(s->items);
+	free(s->vmdesc);
+	vms_tree_deinit(&s->tree);
+	source_deinit(&s->source);
+	memset(s, 0, sizeof(*s));
+	s->source.fd = -1;
+}
+
+static int take_text(struct source *src, uint64_t offset, size_t size, char **ret, struct irqs_error *reterr)
+{
+	int rc;
+
+	*ret = malloc(size ? size : 1);
+	if (!*ret)
+		return irqs_fail_nomem(reterr);
+	rc = source_read(src, offset, *ret, size, reterr);
+	if (rc) {
+		free(*ret);
+		*ret = NULL;
+	}
+	return rc;
+}
+
+int qemu_stream_read_vmdesc(int fd, char **ret_text, size_t *ret_size, struct irqs_error *reterr)
+{
+	struct source src;
+	const uint8_t *p;
+	uint64_t offset;
+	size_t size;
+	int rc = source_init(&src, fd, reterr);
+
+	if (rc)
+		return rc;
+	rc = vmdesc_find(&src, &offset, &size, reterr);
+	if (!rc) {
+		rc = take_text(&src, offset + VMDESC_HEADER, size, ret_text, reterr);
+	} else if (rc == -ENOENT) {
+		size = (size_t)src.size;
+		rc = source_peek(&src, 0, 1, &p, reterr);
+		if (!rc && *p != '{')
+			rc = irqs_fail(reterr, IRQS_MALFORMED, 0, NULL, "no vmdescription in it");
+		if (!rc)
+			rc = take_text(&src, 0, size, ret_text, reterr);
+	}
+	if (!rc)
+		*ret_size = size;
+	source_deinit(&src);
+	return rc;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The vmdescription: the JSON at the end of a QEMU stream that names every field of every device section
+ * (vmsd_desc_field_start() in migration/vmstate.c). Its text is kept as it is; only the entries of sections
+ * whose shape changed are written anew, in QEMU's own spelling.
+ */
+#ifndef IRQSHIFT_STREAM_VMDESC_H
+#define IRQSHIFT_STREAM_VMDESC_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "stream/source.h"
+#include "vmstate/tree.h"
+
+/* The JSON header: section type, be32 length. */
+#define VMDESC_HEADER 5u
+
+/* One element of "devices". */
+struct vmdesc_device {
+	size_t start, end; /* its text */
+	char *name;
+	uint32_t instance;
+	bool used;
+};
+
+struct vmdesc {
+	const char *text; /* borrowed */
+	size_t size;
+	struct vmdesc_device *devices;
+	size_t ndevices;
+	/* private: */
+	size_t next; /* sections come in the order of the devices: where the search starts */
+};
+
+/**
+ * vmdesc_find - where a stream's vmdescription is, from the end of the input
+ * @src: the input
+ * @ret_offset: receives the offset of its section type byte
+ * @ret_size: receives the bytes of its JSON text
+ *
+ * Return: 0; -ENOENT when there is none; another -errno with @reterr.
+ */
+int vmdesc_find(struct source *src, uint64_t *ret_offset, size_t *ret_size, struct irqs_error *reterr);
+
+/**
+ * vmdesc_init - index a text by device
+ * @d: the vmdescription
+ * @text: borrowed until vmdesc_deinit()
+ * @size: its bytes
+ * @offset: of @text in the input, for messages, or IRQS_NO_OFFSET
+ *
+ * Return: 0, -EBADMSG, -ENOMEM.
+ */
+int vmdesc_init(struct vmdesc *d, const char *text, size_t size, int64_t offset, struct irqs_error *reterr);
+void vmdesc_deinit(struct vmdesc *d);
+
+/* vmdesc_take - the entry for a section, parsed; each is given out once. The caller decrefs. NULL: none. */
+json_t *vmdesc_take(struct vmdesc *d, const char *name, uint32_t instance);
+
+/**
+ * vmdesc_rewrite - the text after edits of the tree
+ * @text: the text as read
+ * @size: its bytes
+ * @machine: the tree as it is now
+ * @ret_text: receives the new text, allocated with malloc(), not terminated
+ * @ret_size: receives its bytes
+ *
+ * Entries of sections that are gone are cut out, entries of reshaped ones are replaced, sections without a
+ * codec mark (new ones) get an entry behind their predecessor's; every other byte stays.
+ *
+ * Return: 0, -EBADMSG, -ENOMEM.
+ */
+int vmdesc_rewrite(const char *text, size_t size, const struct vms_node *machine, char **ret_text,
+		   size_t *ret_size, struct irqs_error *reterr);
+
+#endif
