@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "apic/reg.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* An element of a row in a section. */
+struct place {
+	struct vms_node *node;
+	uint32_t element;
+};
+
+static uint64_t low_bytes(size_t bytes)
+{
+	return bytes >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * bytes) - 1;
+}
+
+uint64_t reg_mask(const struct reg_row *row)
+{
+	return low_bytes(row->width);
+}
+
+uint64_t reg_get(const struct reg_row *row, const void *state, unsigned int i)
+{
+	const uint8_t *p = (const uint8_t *)state + row->at + (size_t)i * row->step;
+	uint64_t v = 0;
+
+	switch (row->size) {
+	case 1:
+		v = row->is_signed ? (uint64_t)(int8_t)*p : *p;
+		break;
+	case 2: {
+		uint16_t m;
+
+		memcpy(&m, p, sizeof(m));
+		v = row->is_signed ? (uint64_t)(int16_t)m : m;
+		break;
+	}
+	case 4: {
+		uint32_t m;
+
+		memcpy(&m, p, sizeof(m));
+		v = row->is_signed ? (uint64_t)(int32_t)m : m;
+		break;
+	}
+	case 8:
+		memcpy(&v, p, sizeof(v));
+		break;
+	}
+	return v;
+}
+
+void reg_set(const struct reg_row *row, void *state, unsigned int i, uint64_t value)
+{
+	uint8_t *p = (uint8_t *)state + row->at + (size_t)i * row->step;
+	uint64_t *known = state;
+	unsigned int bit = row->bit + i;
+
+	switch (row->size) {
+	case 1:
+		*p = (uint8_t)value;
+		break;
+	case 2: {
+		uint16_t m = (uint16_t)value;
+
+		memcpy(p, &m, sizeof(m));
+		break;
+	}
+	case 4: {
+		uint32_t m = (uint32_t)value;
+
+		memcpy(p, &m, sizeof(m));
+		break;
+	}
+	case 8:
+		memcpy(p, &value, sizeof(value));
+		break;
+	}
+	if (row->size)
+		known[bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
+bool reg_known(const struct reg_row *row, const void *state, unsigned int i)
+{
+	const uint64_t *known = state;
+	unsigned int bit = row->bit + i;
+
+	return row->size && known[bit / 64] >> bit % 64 & 1;
+}
+
+void reg_forget(const struct reg_row *row, void *state, unsigned int i)
+{
+	uint64_t *known = state;
+	unsigned int bit = row->bit + i;
+
+	if (row->size)
+		known[bit / 64] &= ~(UINT64_C(1) << bit % 64);
+}
+
+static uint64_t field_mask(const struct reg_field *f)
+{
+	return (f->width >= 64 ? UINT64_MAX : (UINT64_C(1) << f->width) - 1) << f->lsb;
+}
+
+uint64_t reg_field_get(const struct reg_field *f, uint64_t value)
+{
+	return (value & field_mask(f)) >> f->lsb;
+}
+
+uint64_t reg_field_set(const struct reg_field *f, uint64_t value, uint64_t field)
+{
+	return (value & ~field_mask(f)) | (field << f->lsb & field_mask(f));
+}
+
+const struct reg_row *reg_find(const struct reg_chip *chip, uint16_t offset, unsigned int *ret_i)
+{
+	for (unsigned int r = 0; r < chip->nrows; r++) {
+		const struct reg_row *row = &chip->rows[r];
+		unsigned int d = offset - row->offset;
+
+		if (row->offset == REG_NO_OFFSET || offset < row->offset)
+			continue;
+		if (d && (row->count < 2 || d % row->stride || d / row->stride >= row->count))
+			continue;
+		if (ret_i)
+			*ret_i = d ? d / row->stride : 0;
+		return row;
+	}
+	return NULL;
+}
+
+const struct reg_row *reg_find_name(const struct reg_chip *chip, const char *name)
+{
+	for (unsigned int r = 0; r < chip->nrows; r++)
+		if (!strcmp(chip->rows[r].name, name))
+			return &chip->rows[r];
+	return NULL;
+}
+
+char *reg_path(const struct reg_row *row, unsigned int i, char *buf, size_t size)
+{
+	const char *sub = row->sub ? row->sub->name : "", *dot = row->sub ? "." : "";
+
+	if (size)
+		buf[0] = '\0';
+	if (!row->vms)
+		return buf;
+	if (row->in)
+		snprintf(buf, size, "%s%s%s[%u].%s", sub, dot, row->in->name, i, row->vms->name);
+	else if (row->vms->count)
+		snprintf(buf, size, "%s%s%s[%u]", sub, dot, row->vms->name, row->vms_base + i);
+	else
+		snprintf(buf, size, "%s%s%s", sub, dot, row->vms->name);
+	return buf;
+}
+
+void reg_state_reset(const struct reg_chip *chip, void *state, bool known)
+{
+	memset(state, 0, chip->state_size);
+	for (unsigned int r = 0; r < chip->nrows; r++)
+		for (unsigned int i = 0; i < chip->rows[r].count; i++) {
+			reg_set(&chip->rows[r], state, i, chip->rows[r].reset);
+			if (!known)
+				reg_forget(&chip->rows[r], state, i);
+		}
+}
+
+static const char *desc_name(const struct vms_node *section)
+{
+	return section->kind == VMS_SECTION || !section->vmsd ? section->name : section->vmsd;
+}
+
+/* Not by path: two names of one section can read alike ("channels[0].next_transition_time"). */
+static bool find_place(const struct reg_row *row, const struct vms_node *section, unsigned int i,
+		       struct place *ret)
+{
+	const struct vms_node *n = section;
+	char element[64];
+
+	if (!row->vms || !row->desc || strcmp(row->desc->name, desc_name(section)))
+		return false;
+	if (row->sub)
+		n = vms_subsection(n, row->sub->name);
+	if (n && row->in) {
+		snprintf(element, sizeof(element), "%s[%u]", row->in->name, i);
+		n = vms_lookup(n, element);
+	}
+	if (!n)
+		return false;
+	for (struct vms_node *c = n->child; c; c = c->next) {
+		uint32_t want = row->vms->count ? row->vms_base + i : 0;
+
+		if (c->kind != VMS_INT || strcmp(c->name, row->vms->name))
+			continue;
+		if (c->index != VMS_NO_INDEX) {
+			if (c->index != want)
+				continue;
+			want = 0;
+		}
+		if (want >= c->count)
+			return false;
+		*ret = (struct place){ c, want };
+		return true;
+	}
+	return false;
+}
+
+static int fail_absent(const struct reg_chip *chip, const struct vms_node *section, struct irqs_error *reterr)
+{
+	char path[160];
+
+	return irqs_fail(reterr, IRQS_MALFORMED, section->offset ? (int64_t)section->offset : IRQS_NO_OFFSET,
+			 vms_path(section, path, sizeof(path)), "no field of the %s is in this section",
+			 chip->name);
+}
+
+/* The member must give back every bit that the field has. */
+static int load_element(const struct reg_row *row, const struct place *p, void *state, unsigned int i,
+			struct irqs_error *reterr)
+{
+	uint64_t v = vms_element_get(p->node, p->element);
+	char path[160];
+
+	if (row->vms_shift) {
+		reg_set(row, state, i, (v << row->vms_shift | row->vms_fill) & reg_mask(row));
+		return 0;
+	}
+	reg_set(row, state, i, v);
+	if (!((reg_get(row, state, i) ^ v) & low_bytes(p->node->width)))
+		return 0;
+	return irqs_fail(reterr, IRQS_MALFORMED, p->node->offset ? (int64_t)p->node->offset : IRQS_NO_OFFSET,
+			 vms_path(p->node, path, sizeof(path)),
+			 "0x%" PRIx64 " does not fit the register %s", v,
+			 row->name);
+}
+
+static int walk_in(const struct reg_chip *chip, const struct vms_node *section, void *state,
+		   struct irqs_error *reterr)
+{
+	unsigned int found = 0;
+	int rc = 0;
+
+	for (unsigned int r = 0; r < chip->nrows && !rc; r++)
+		for (unsigned int i = 0; i < chip->rows[r].count && !rc; i++) {
+			struct place p;
+
+			if (!find_place(&chip->rows[r], section, i, &p))
+				continue;
+			found++;
+			rc = load_element(&chip->rows[r], &p, state, i, reterr);
+		}
+	return rc || found ? rc : fail_absent(chip, section, reterr);
+}
+
+/* The largest state is the LAPIC's; a test ties every chip to this bound. */
+#define STATE_MAX 1024
+
+int reg_from_tree(const struct reg_chip *chip, const struct vms_node *section, void *state,
+		  struct irqs_error *reterr)
+{
+	uint64_t copy[STATE_MAX / 8];
+	int rc;
+
+	if (chip->state_size > sizeof(copy))
+		return irqs_fail(reterr, IRQS_USAGE, IRQS_NO_OFFSET, NULL, "the state of the %s is too large",
+				 chip->name);
+	memcpy(copy, state, chip->state_size);
+	rc = walk_in(chip, section, copy, reterr);
+	if (!rc)
+		memcpy(state, copy, chip->state_size);
+	return rc;
+}
+
+static bool fits(uint64_t v, uint32_t width)
+{
+	uint64_t sign = UINT64_C(1) << (8 * width - 1);
+
+	return width == 8 || v <= low_bytes(width) || v >= -sign;
+}
+
+/* The value that the field gets; false when it has no room for it. */
+static bool field_value(const struct reg_row *row, const void *state, unsigned int i, const struct place *p,
+			uint64_t *ret)
+{
+	uint64_t v = reg_get(row, state, i), old = vms_element_get(p->node, p->element);
+	uint64_t room = reg_mask(row) >> row->vms_shift;
+
+	if (!row->vms_shift) {
+		*ret = v;
+		return fits(v, p->node->width);
+	}
+	*ret = (old & ~room) | (v >> row->vms_shift & room);
+	return fits(v >> row->vms_shift & room, p->node->width);
+}
+
+static int store_element(const struct reg_row *row, const void *state, unsigned int i, const struct place *p,
+			 bool commit, struct irqs_error *reterr)
+{
+	char path[160];
+	uint64_t v;
+
+	if (!field_value(row, state, i, p, &v))
+		return irqs_fail(reterr, IRQS_REFUSED, IRQS_NO_OFFSET, vms_path(p->node, path, sizeof(path)),
+				 "%s is 0x%" PRIx64 ": it does not fit into %s", row->name, v, p->node->type);
+	if (commit)
+		vms_element_set(p->node, p->element, v);
+	return 0;
+}
+
+static int walk_out(const struct reg_chip *chip, const void *state, struct vms_node *section, bool commit,
+		    struct irqs_error *reterr)
+{
+	unsigned int found = 0;
+	int rc = 0;
+
+	for (unsigned int r = 0; r < chip->nrows && !rc; r++)
+		for (unsigned int i = 0; i < chip->rows[r].count && !rc; i++) {
+			struct place p;
+
+			if (!find_place(&chip->rows[r], section, i, &p))
+				continue;
+			found++;
+			if (reg_known(&chip->rows[r], state, i))
+				rc = store_element(&chip->rows[r], state, i, &p, commit, reterr);
+		}
+	return rc || found ? rc : fail_absent(chip, section, reterr);
+}
+
+int reg_to_tree(const struct reg_chip *chip, const void *state, struct vms_node *section,
+		struct irqs_error *reterr)
+{
+	int rc = walk_out(chip, state, section, false, reterr);
+
+	return rc ? rc : walk_out(chip, state, section, true, reterr);
+}
