@@ -57,14 +57,17 @@ static int read_data(struct qemu_device_reader *r, struct vms_node *n, uint64_t 
 
 static int read_body(struct qemu_device_reader *r, const json_t *desc, struct vms_node *n, unsigned int depth);
 
-/* The struct that a field entry describes: under "struct", or written into the entry itself (VMSTATE_WITH_TMP). */
+/*
+ * The struct that a field entry describes: under "struct", or written into the entry itself (VMSTATE_WITH_TMP and
+ * VMSTATE_VSTRUCT).
+ */
 static const json_t *struct_of(const json_t *field, const char *type)
 {
 	const json_t *s = json_object_get(field, "struct");
 
 	if (s)
 		return s;
-	return !strcmp(type, "tmp") && json_object_get(field, "fields") ? field : NULL;
+	return (!strcmp(type, "tmp") || !strcmp(type, "vstruct")) && json_object_get(field, "fields") ? field : NULL;
 }
 
 static int read_struct(struct qemu_device_reader *r, const json_t *desc, struct vms_node *parent,
@@ -124,14 +127,14 @@ static int read_field(struct qemu_device_reader *r, const json_t *field, struct 
 	if (!name || !type || !json_object_get(field, "size") || !get_count(field, "size", 0, &size) ||
 	    !get_count(field, "array_len", 1, &count) || !get_count(field, "index", VMS_NO_INDEX, &index))
 		return fail(r, parent, "a field without a name, type or size in the vmdescription");
+	/* Elements without bytes cost memory or time all the same: no more of them than bytes are left. */
+	if (array && (uint64_t)count * (size ? size : 1) > r->source->size - r->pos)
+		return fail(r, parent, "an array that is longer than the input");
 	desc = struct_of(field, type);
 	if (!desc)
 		return read_leaf(r, parent, name, type, index, array, count, size);
 	if (!array)
 		return read_struct(r, desc, parent, name, type, index, size, depth);
-	/* Elements without bytes cost memory all the same: no more of them than bytes are left. */
-	if ((uint64_t)count * (size ? size : 1) > r->source->size - r->pos)
-		return fail(r, parent, "an array that is longer than the input");
 	list = vms_node_create(r->tree, VMS_ARRAY, name, type);
 	if (!list)
 		return irqs_fail_nomem(r->reterr);
@@ -154,7 +157,8 @@ static bool peek_subsection(struct qemu_device_reader *r, const struct vms_node 
 	if (source_peek(r->source, r->pos, 2, &p, NULL) || p[0] != QEMU_VM_SUBSECTION)
 		return false;
 	len = p[1];
-	if (len < prefix + 1 || source_peek(r->source, r->pos + 2, len + 4, &p, NULL) || memcmp(p, n->vmsd, prefix))
+	if (len < prefix + 1 || source_peek(r->source, r->pos + 2, len + 4, &p, NULL) ||
+	    (prefix && memcmp(p, n->vmsd, prefix)) || memchr(p, 0, len))
 		return false;
 	memcpy(name, p, len);
 	name[len] = '\0';

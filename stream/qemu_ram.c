@@ -163,6 +163,11 @@ static int take_compressed(struct walk *w)
 
 static int take_page(struct walk *w, uint32_t flags, uint64_t at)
 {
+	uint32_t kind = flags & ~(uint32_t)RAM_CONTINUE;
+
+	if (kind != RAM_ZERO && kind != RAM_PAGE && kind != RAM_XBZRLE && kind != RAM_COMPRESS_PAGE)
+		return irqs_fail(w->reterr, IRQS_MALFORMED, (int64_t)at, "ram",
+				 "unknown flags 0x%" PRIx32 " in an address word", flags);
 	if (!(flags & RAM_CONTINUE)) {
 		int rc = take_block_name(w);
 
@@ -172,7 +177,7 @@ static int take_page(struct walk *w, uint32_t flags, uint64_t at)
 	} else if (!w->mode->block_named) {
 		return fail(w, at, "a page that continues a block, but no block was named");
 	}
-	switch (flags & ~(uint32_t)RAM_CONTINUE) {
+	switch (kind) {
 	case RAM_ZERO:
 		w->ram->zero_pages++;
 		return skip(w, 1);
@@ -181,11 +186,8 @@ static int take_page(struct walk *w, uint32_t flags, uint64_t at)
 		return skip(w, PAGE_SIZE);
 	case RAM_XBZRLE:
 		return take_xbzrle(w);
-	case RAM_COMPRESS_PAGE:
-		return take_compressed(w);
 	default:
-		return irqs_fail(w->reterr, IRQS_MALFORMED, (int64_t)at, "ram",
-				 "unknown flags 0x%" PRIx32 " in an address word", flags);
+		return take_compressed(w);
 	}
 }
 

@@ -18,6 +18,9 @@
 /* The device part of a stream without vmdescription is held whole. */
 #define DEVICE_PART_MAX ((uint64_t)64 << 20)
 
+/* QEMU has some twenty-five. */
+#define CAPABILITIES_MAX 256u
+
 /* enum qemu_vm_cmd in migration/savevm.c. */
 enum {
 	CMD_OPEN_RETURN_PATH = 1,
@@ -48,7 +51,7 @@ struct reader {
 	struct qemu_scan scan;
 };
 
-/* Every section read from the stream has a codec mark; only its presence matters. */
+/* The codec mark of a section of the stream: its entry in the vmdescription, or this when there is none. */
 static const char from_stream;
 
 static int fail(struct reader *r, uint64_t at, const char *what)
@@ -142,50 +145,45 @@ static int read_header(struct reader *r)
 }
 
 /* A VMS_INT or VMS_BYTES field at the position. */
-static struct vms_node *take_field(struct reader *r, struct vms_node *parent, const char *name, const char *type,
-				   uint32_t bytes)
+static int take_field(struct reader *r, struct vms_node *parent, const char *name, const char *type,
+		      uint32_t bytes, struct vms_node **ret)
 {
 	uint32_t width;
 	bool is_int = vms_int_type(type, &width, NULL);
 	struct vms_node *n = vms_node_create(&r->s->tree, is_int ? VMS_INT : VMS_BYTES, name, type);
+	int rc;
 
 	if (n)
 		n->data = arena_alloc(&r->s->tree.arena, bytes);
-	if (!n || !n->data) {
-		irqs_fail_nomem(r->reterr);
-		return NULL;
-	}
+	if (!n || !n->data)
+		return irqs_fail_nomem(r->reterr);
 	n->width = bytes;
 	n->offset = r->pos;
-	if (source_read(&r->s->source, r->pos, n->data, bytes, r->reterr))
-		return NULL;
+	rc = source_read(&r->s->source, r->pos, n->data, bytes, r->reterr);
+	if (rc)
+		return rc;
 	r->pos += bytes;
 	vms_append(parent, n);
-	return n;
-}
-
-static int field_error(const struct reader *r)
-{
-	return r->reterr && r->reterr->status == IRQS_MALFORMED ? -EBADMSG : -EIO;
+	*ret = n;
+	return 0;
 }
 
 /* configuration/capabilities: a count, then names with a length byte each. */
 static int read_capabilities(struct reader *r, struct vms_node *sub)
 {
-	struct vms_node *count = take_field(r, sub, "caps_count", "uint32", 4);
+	struct vms_node *count, *cap;
+	int rc = take_field(r, sub, "caps_count", "uint32", 4, &count);
 
-	if (!count)
-		return field_error(r);
+	if (rc)
+		return rc;
+	if (vms_element_get(count, 0) > CAPABILITIES_MAX)
+		return fail(r, count->offset, "an impossible number of capabilities");
 	for (uint32_t i = 0; i < vms_element_get(count, 0); i++) {
-		struct vms_node *cap;
 		uint64_t len;
-		int rc = peek(r, r->pos, 1, &len);
 
-		if (rc)
+		if ((rc = peek(r, r->pos, 1, &len)) ||
+		    (rc = take_field(r, sub, "capabilities", "capability", (uint32_t)len + 1, &cap)))
 			return rc;
-		cap = take_field(r, sub, "capabilities", "capability", (uint32_t)len + 1);
-		if (!cap)
-			return field_error(r);
 		cap->index = i;
 		if (len == strlen("mapped-ram") && !memcmp(cap->data + 1, "mapped-ram", len))
 			r->ram_mode.mapped_ram = true;
@@ -199,13 +197,15 @@ static int read_config_subsection(struct reader *r, struct vms_node *config)
 {
 	uint64_t len, version, at = r->pos;
 	char name[256];
-	struct vms_node *n;
+	struct vms_node *n, *field;
 	int rc;
 
 	r->pos++;
 	if ((rc = take(r, 1, &len)) || (rc = source_read(&r->s->source, r->pos, name, len, r->reterr)))
 		return rc;
 	name[len] = '\0';
+	if (strlen(name) != len)
+		return fail(r, at, "a subsection without a proper name");
 	r->pos += len;
 	if ((rc = take(r, 4, &version)))
 		return rc;
@@ -217,9 +217,9 @@ static int read_config_subsection(struct reader *r, struct vms_node *config)
 	n->offset = at;
 	vms_append(config, n);
 	if (!strcmp(name, "configuration/target-page-bits"))
-		return take_field(r, n, "target_page_bits", "uint32", 4) ? 0 : field_error(r);
+		return take_field(r, n, "target_page_bits", "uint32", 4, &field);
 	if (!strcmp(name, "configuration/uuid"))
-		return take_field(r, n, "uuid.data", "buffer", 16) ? 0 : field_error(r);
+		return take_field(r, n, "uuid.data", "buffer", 16, &field);
 	if (!strcmp(name, "configuration/capabilities"))
 		return read_capabilities(r, n);
 	return irqs_fail(r->reterr, IRQS_MALFORMED, (int64_t)at, "configuration", "unknown subsection '%s'", name);
@@ -242,14 +242,14 @@ static int read_configuration(struct reader *r)
 	config->offset = start;
 	config->codec = &from_stream;
 	vms_append(r->s->tree.machine, config);
-	len = take_field(r, config, "len", "uint32", 4);
-	if (!len)
-		return field_error(r);
+	rc = take_field(r, config, "len", "uint32", 4, &len);
+	if (rc)
+		return rc;
 	if (!vms_element_get(len, 0) || vms_element_get(len, 0) > 255)
 		return fail(r, start + 1, "a machine type name of impossible length");
-	name = take_field(r, config, "name", "buffer", (uint32_t)vms_element_get(len, 0));
-	if (!name)
-		return field_error(r);
+	rc = take_field(r, config, "name", "buffer", (uint32_t)vms_element_get(len, 0), &name);
+	if (rc)
+		return rc;
 	r->s->tree.machine->name = arena_strndup(&r->s->tree.arena, (char *)name->data, name->width);
 	if (!r->s->tree.machine->name)
 		return irqs_fail_nomem(r->reterr);
@@ -420,6 +420,7 @@ static int read_device(struct reader *r)
 	uint64_t start = r->pos++, id;
 	struct vms_node *n;
 	json_t *entry = NULL;
+	const char *text;
 	char name[256];
 	uint32_t instance, version;
 	int rc = take(r, 4, &id);
@@ -437,13 +438,15 @@ static int read_device(struct reader *r)
 	n->codec = &from_stream;
 	vms_append(r->s->tree.machine, n);
 	if (r->have_vmdesc) {
-		entry = vmdesc_take(&r->vmdesc, name, instance);
+		entry = vmdesc_take(&r->vmdesc, name, instance, &text);
 		if (!entry && !r->twin) {
 			char path[160];
 
 			return irqs_fail(r->reterr, IRQS_MALFORMED, (int64_t)start, vms_path(n, path, sizeof(path)),
 					 "a section that the vmdescription does not have");
 		}
+		if (!r->twin)
+			n->codec = text;
 	}
 	rc = entry ? read_described(r, entry, n) : scan_device(r, start, n, (uint32_t)id);
 	json_decref(entry);
@@ -516,6 +519,39 @@ static int read_sections(struct reader *r)
 	}
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+	const struct qemu_item *x = *(const struct qemu_item *const *)a, *y = *(const struct qemu_item *const *)b;
+
+	if (x->section_id != y->section_id)
+		return x->section_id < y->section_id ? -1 : 1;
+	return x < y ? -1 : x > y;
+}
+
+/* QEMU gives every section an id of its own. Two may share name and instance: an isapc has "isa-ide" 0 twice. */
+static int check_sections(struct reader *r)
+{
+	const struct qemu_item **list = malloc((r->s->nitems + 1) * sizeof(*list)), *twice = NULL;
+	char path[160];
+	size_t n = 0;
+	int rc = 0;
+
+	if (!list)
+		return irqs_fail_nomem(r->reterr);
+	for (size_t i = 0; i < r->s->nitems; i++)
+		if (r->s->items[i].kind == QEMU_ITEM_DEVICE)
+			list[n++] = &r->s->items[i];
+	qsort(list, n, sizeof(*list), compare_ids);
+	for (size_t i = 1; i < n && !twice; i++)
+		if (list[i]->section_id == list[i - 1]->section_id)
+			twice = list[i];
+	if (twice)
+		rc = irqs_fail(r->reterr, IRQS_MALFORMED, (int64_t)twice->offset,
+			       vms_path(twice->node, path, sizeof(path)), "it has the id of another section");
+	free(list);
+	return rc;
+}
+
 /* The stream's own vmdescription, else the twin's. */
 static int load_vmdesc(struct reader *r)
 {
@@ -561,6 +597,8 @@ int qemu_stream_read(struct qemu_stream *s, int fd, const struct qemu_read_optio
 		rc = read_configuration(&r);
 	if (!rc)
 		rc = read_sections(&r);
+	if (!rc)
+		rc = check_sections(&r);
 	vmdesc_deinit(&r.vmdesc);
 	free(r.device_part);
 	if (rc)
@@ -609,7 +647,7 @@ int qemu_stream_read_vmdesc(int fd, char **ret_text, size_t *ret_size, struct ir
 	} else if (rc == -ENOENT) {
 		size = (size_t)src.size;
 		rc = source_peek(&src, 0, 1, &p, reterr);
-		if (!rc && *p != '{')
+		if (!rc && (*p != '{' || src.size > VMDESC_MAX))
 			rc = irqs_fail(reterr, IRQS_MALFORMED, 0, NULL, "no vmdescription in it");
 		if (!rc)
 			rc = take_text(&src, 0, size, ret_text, reterr);

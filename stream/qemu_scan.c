@@ -19,7 +19,7 @@ static bool is_name(const uint8_t *p, size_t len)
 	if (!len || (!isalnum(p[0]) && p[0] != '/'))
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (!isalnum(p[i]) && !strchr("-_:./@,+ ()#", p[i]))
+		if (!isalnum(p[i]) && (!p[i] || !strchr("-_:./@,+ ()#", p[i])))
 			return false;
 	return true;
 }

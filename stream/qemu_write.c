@@ -18,6 +18,7 @@ struct writer {
 	size_t used;
 	uint64_t pos; /* bytes written, those in the buffer included */
 	bool no_copy_range;
+	bool leading_done; /* new sections before all others are written */
 	uint32_t next_id; /* section id for a new section */
 	struct irqs_error *reterr;
 };
@@ -150,18 +151,29 @@ static int put_device(struct writer *w, const struct vms_node *n, uint32_t id)
 	return rc ? rc : put_int(w, 4, id);
 }
 
+/* New sections from @n on, up to one of the stream. */
+static int put_new(struct writer *w, const struct vms_node *n)
+{
+	int rc = 0;
+
+	for (; n && !n->codec && !rc; n = n->next)
+		rc = put_device(w, n, w->next_id++);
+	return rc;
+}
+
 /* A section of the stream, unless it was removed, and the new ones behind it. */
 static int put_device_item(struct writer *w, const struct qemu_item *item)
 {
 	const struct vms_node *n = item->node;
-	int rc;
+	int rc = 0;
 
-	if (!n->parent)
-		return 0;
+	if (!w->leading_done)
+		rc = put_new(w, vmdesc_leading(w->s->tree.machine));
+	w->leading_done = true;
+	if (rc || !n->parent)
+		return rc;
 	rc = put_device(w, n, item->section_id);
-	for (n = n->next; n && !n->codec && !rc; n = n->next)
-		rc = put_device(w, n, w->next_id++);
-	return rc;
+	return rc ? rc : put_new(w, n->next);
 }
 
 /* Whether sections were removed, added or reshaped: the vmdescription then has to follow. */
@@ -219,11 +231,20 @@ static int put_item(struct writer *w, const struct qemu_item *item)
 int qemu_stream_write(const struct qemu_stream *s, int fd, struct irqs_error *reterr)
 {
 	struct writer w = { .s = s, .fd = fd, .reterr = reterr };
+	const struct vms_node *leading = vmdesc_leading(s->tree.machine);
+	bool any = false;
 	int rc = 0;
 
-	for (size_t i = 0; i < s->nitems; i++)
-		if (s->items[i].kind == QEMU_ITEM_DEVICE && s->items[i].section_id >= w.next_id)
+	for (size_t i = 0; i < s->nitems; i++) {
+		if (s->items[i].kind != QEMU_ITEM_DEVICE)
+			continue;
+		any = true;
+		if (s->items[i].section_id >= w.next_id)
 			w.next_id = s->items[i].section_id + 1;
+	}
+	if (leading && !leading->codec && !any)
+		return irqs_fail(reterr, IRQS_REFUSED, IRQS_NO_OFFSET, leading->name,
+				 "a stream without device sections has no place for a new one");
 	w.buf = malloc(BUF_SIZE);
 	if (!w.buf)
 		return irqs_fail_nomem(reterr);

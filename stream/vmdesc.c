@@ -10,21 +10,27 @@
 #include "stream/qemu.h"
 #include "stream/section_json.h"
 
-/* A vmdescription of a machine with a thousand vCPUs is some 15 MiB. */
-#define VMDESC_MAX ((size_t)64 << 20)
-
 /* The end of the text: behind the last byte that is not padding, if that closes an object. 0: no vmdescription. */
 static int text_end(struct source *src, uint64_t *ret, struct irqs_error *reterr)
 {
-	uint64_t end = src->size, floor = end > SOURCE_PEEK_MAX ? end - SOURCE_PEEK_MAX : 0;
-	const uint8_t *p;
-	int rc = source_peek(src, floor, (size_t)(end - floor), &p, reterr);
+	uint64_t end = src->size;
 
-	if (rc)
-		return rc;
-	while (end > floor && !p[end - floor - 1])
-		end--;
-	*ret = end > floor && p[end - floor - 1] == '}' ? end : 0;
+	*ret = 0;
+	while (end) {
+		uint64_t floor = end > SOURCE_PEEK_MAX ? end - SOURCE_PEEK_MAX : 0;
+		const uint8_t *p;
+		int rc = source_peek(src, floor, (size_t)(end - floor), &p, reterr);
+
+		if (rc)
+			return rc;
+		while (end > floor && !p[end - floor - 1])
+			end--;
+		if (end == floor)
+			continue;
+		if (p[end - floor - 1] == '}')
+			*ret = end;
+		break;
+	}
 	return 0;
 }
 
@@ -219,7 +225,7 @@ void vmdesc_deinit(struct vmdesc *d)
 	*d = (struct vmdesc){ 0 };
 }
 
-json_t *vmdesc_take(struct vmdesc *d, const char *name, uint32_t instance)
+json_t *vmdesc_take(struct vmdesc *d, const char *name, uint32_t instance, const char **ret_text)
 {
 	for (size_t k = 0; k < d->ndevices; k++) {
 		size_t i = (d->next + k) % d->ndevices;
@@ -229,6 +235,7 @@ json_t *vmdesc_take(struct vmdesc *d, const char *name, uint32_t instance)
 			continue;
 		dev->used = true;
 		d->next = i + 1;
+		*ret_text = d->text + dev->start;
 		return json_loadb(d->text + dev->start, dev->end - dev->start, 0, NULL);
 	}
 	return NULL;
@@ -274,16 +281,23 @@ static void put_section(struct text *t, const struct vms_node *section)
 }
 
 static const struct vms_node *find_section(const struct vms_node *machine, const struct vms_node *hint,
-					   const struct vmdesc_device *dev)
+					   const char *entry)
 {
 	const struct vms_node *start = hint ? hint->next : machine->child, *n = start;
 
 	do {
-		if (n && n->codec && n->instance == dev->instance && !strcmp(n->name, dev->name))
+		if (n && n->codec == entry)
 			return n;
 		n = n ? n->next : machine->child;
 	} while (n != start);
 	return NULL;
+}
+
+const struct vms_node *vmdesc_leading(const struct vms_node *machine)
+{
+	const struct vms_node *n = machine->child;
+
+	return n && n->codec && !strcmp(n->name, "configuration") ? n->next : n;
 }
 
 int vmdesc_rewrite(const char *text, size_t size, const struct vms_node *machine, char **ret_text,
@@ -299,9 +313,15 @@ int vmdesc_rewrite(const char *text, size_t size, const struct vms_node *machine
 	if (rc)
 		return rc;
 	put(&out, text, d.ndevices ? d.devices[0].start : size);
+	for (const struct vms_node *n = vmdesc_leading(machine); n && !n->codec; n = n->next) {
+		if (!first)
+			put(&out, separator, sizeof(separator) - 1);
+		first = false;
+		put_section(&out, n);
+	}
 	for (size_t i = 0; i < d.ndevices; i++) {
 		const struct vmdesc_device *dev = &d.devices[i];
-		const struct vms_node *n = find_section(machine, section, dev);
+		const struct vms_node *n = find_section(machine, section, text + dev->start);
 
 		if (!n)
 			continue;

@@ -19,6 +19,9 @@
 /* The JSON header: section type, be32 length. */
 #define VMDESC_HEADER 5u
 
+/* No vmdescription is larger: that of a machine with a thousand vCPUs is some 15 MiB. */
+#define VMDESC_MAX ((size_t)64 << 20)
+
 /* One element of "devices". */
 struct vmdesc_device {
 	size_t start, end; /* its text */
@@ -58,19 +61,30 @@ int vmdesc_find(struct source *src, uint64_t *ret_offset, size_t *ret_size, stru
 int vmdesc_init(struct vmdesc *d, const char *text, size_t size, int64_t offset, struct irqs_error *reterr);
 void vmdesc_deinit(struct vmdesc *d);
 
-/* vmdesc_take - the entry for a section, parsed; each is given out once. The caller decrefs. NULL: none. */
-json_t *vmdesc_take(struct vmdesc *d, const char *name, uint32_t instance);
+/**
+ * vmdesc_take - the entry for a section, parsed; each is given out once
+ * @d: the vmdescription
+ * @name: of the section
+ * @instance: of the section
+ * @ret_text: receives the start of the entry's text: the codec mark of its section
+ *
+ * Return: the entry, which the caller decrefs; NULL when there is none (left).
+ */
+json_t *vmdesc_take(struct vmdesc *d, const char *name, uint32_t instance, const char **ret_text);
+
+/* vmdesc_leading - the first section behind the configuration: if it is a new one, it has no predecessor. */
+const struct vms_node *vmdesc_leading(const struct vms_node *machine);
 
 /**
  * vmdesc_rewrite - the text after edits of the tree
- * @text: the text as read
+ * @text: the text as read, where it was read: sections carry pointers into it as their codec marks
  * @size: its bytes
  * @machine: the tree as it is now
  * @ret_text: receives the new text, allocated with malloc(), not terminated
  * @ret_size: receives its bytes
  *
  * Entries of sections that are gone are cut out, entries of reshaped ones are replaced, sections without a
- * codec mark (new ones) get an entry behind their predecessor's; every other byte stays.
+ * codec mark (new ones) get an entry behind their predecessor's, or the first one; every other byte stays.
  *
  * Return: 0, -EBADMSG, -ENOMEM.
  */
