@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Changes that report themselves. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "filters/change.h"
+
+#define PATH_SIZE 192
+#define WHY_SIZE 512
+
+/* Small and signed numbers in decimal, bit patterns in hexadecimal. */
+static void format_value(char *buf, size_t size, bool is_signed, uint64_t v)
+{
+	if (is_signed)
+		snprintf(buf, size, "%" PRId64, (int64_t)v);
+	else if (v < 10)
+		snprintf(buf, size, "%" PRIu64, v);
+	else
+		snprintf(buf, size, "0x%" PRIx64, v);
+}
+
+static char *full_path(const struct vms_node *n, const char *field, char *buf, size_t size)
+{
+	size_t used;
+
+	vms_path(n, buf, size);
+	used = strlen(buf);
+	if (field)
+		snprintf(buf + used, size - used, "%s%s", used ? "." : "", field);
+	return buf;
+}
+
+/* Whether the field that @path names is signed: that of the array, when it names an element. */
+static bool is_signed_field(const struct vms_node *n, const char *path)
+{
+	const struct vms_node *f = vms_lookup(n, path);
+	char base[PATH_SIZE];
+	char *bracket;
+
+	if (!f) {
+		snprintf(base, sizeof(base), "%s", path);
+		bracket = strrchr(base, '[');
+		if (bracket)
+			*bracket = '\0';
+		f = vms_lookup(n, base);
+	}
+	return f && f->is_signed;
+}
+
+static void add_entry(struct filter_run *run, enum report_action action, enum report_cost cost,
+		      const char *path, const char *old_value, const char *new_value, const char *why,
+		      va_list ap) __attribute__((format(printf, 7, 0)));
+
+static void add_entry(struct filter_run *run, enum report_action action, enum report_cost cost,
+		      const char *path, const char *old_value, const char *new_value, const char *why,
+		      va_list ap)
+{
+	char text[WHY_SIZE];
+
+	vsnprintf(text, sizeof(text), why, ap);
+	report_add(run->report, run->self->name, action, cost, path, old_value, new_value, "%s", text);
+}
+
+int change_field(struct filter_run *run, struct vms_node *n, const char *path, uint64_t value,
+		 enum report_cost cost, struct irqs_error *reterr, const char *why, ...)
+{
+	char full[PATH_SIZE], before[32], after[32];
+	bool is_signed;
+	uint64_t old;
+	va_list ap;
+	int rc = vms_get(n, path, &old, reterr);
+
+	if (rc || old == value)
+		return rc;
+	rc = vms_set(n, path, value, reterr);
+	if (rc)
+		return rc;
+	is_signed = is_signed_field(n, path);
+	format_value(before, sizeof(before), is_signed, old);
+	format_value(after, sizeof(after), is_signed, value);
+	va_start(ap, why);
+	add_entry(run, REPORT_DERIVED, cost, full_path(n, path, full, sizeof(full)), before, after, why, ap);
+	va_end(ap);
+	return 0;
+}
+
+static bool first_value(const struct vms_node *n, char *buf, size_t size)
+{
+	for (const struct vms_node *c = n->child; c; c = c->next) {
+		if (c->kind == VMS_INT && c->count) {
+			format_value(buf, size, c->is_signed, vms_element_get(c, 0));
+			return true;
+		}
+	}
+	return false;
+}
+
+void change_drop(struct filter_run *run, struct vms_node *n, enum report_cost cost, const char *why, ...)
+{
+	char full[PATH_SIZE], value[32];
+	bool has_value = first_value(n, value, sizeof(value));
+	va_list ap;
+
+	full_path(n, NULL, full, sizeof(full));
+	vms_remove(n);
+	va_start(ap, why);
+	add_entry(run, REPORT_DROPPED, cost, full, has_value ? value : NULL, NULL, why, ap);
+	va_end(ap);
+}
+
+void change_added(struct filter_run *run, const struct vms_node *n, enum report_cost cost, const char *why,
+		  ...)
+{
+	char full[PATH_SIZE], value[32];
+	bool has_value = first_value(n, value, sizeof(value));
+	va_list ap;
+
+	va_start(ap, why);
+	add_entry(run, REPORT_SYNTHESISED, cost, full_path(n, NULL, full, sizeof(full)), NULL,
+		  has_value ? value : NULL, why, ap);
+	va_end(ap);
+}
+
+void change_note(struct filter_run *run, enum report_action action, enum report_cost cost,
+		 const struct vms_node *n, const char *field, const char *why, ...)
+{
+	char full[PATH_SIZE], value[32];
+	bool has_value = false;
+	va_list ap;
+	uint64_t v;
+
+	if (!field) {
+		has_value = first_value(n, value, sizeof(value));
+	} else if (!vms_get(n, field, &v, NULL)) {
+		format_value(value, sizeof(value), is_signed_field(n, field), v);
+		has_value = true;
+	}
+	va_start(ap, why);
+	add_entry(run, action, cost, full_path(n, field, full, sizeof(full)), has_value ? value : NULL,
+		  action == REPORT_KEPT && has_value ? value : NULL, why, ap);
+	va_end(ap);
+}
+
+int change_bank(struct filter_run *run, struct vms_node *apic, const struct lapic_state *s, uint16_t bank,
+		enum report_cost cost, struct irqs_error *reterr, const char *why, ...)
+{
+	const char *name = bank == LAPIC_ISR ? "isr" : bank == LAPIC_TMR ? "tmr"
+									 : "irr";
+	char text[WHY_SIZE], path[16];
+	va_list ap;
+	int rc = 0;
+
+	va_start(ap, why);
+	vsnprintf(text, sizeof(text), why, ap);
+	va_end(ap);
+	for (unsigned int i = 0; i < 8 && !rc; i++) {
+		snprintf(path, sizeof(path), "%s[%u]", name, i);
+		rc = change_field(run, apic, path, lapic_reg(s, (uint16_t)(bank + 16 * i)), cost, reterr,
+				  "%s", text);
+	}
+	return rc;
+}
+
+bool vcpu_next(const struct vms_node *machine, struct vcpu *v)
+{
+	bool first = !v->cpu, had_apic = first || v->apic;
+
+	v->cpu = vms_next_section(machine, v->cpu, "cpu");
+	if (!v->cpu)
+		return false;
+	v->apic = had_apic ? vms_next_section(machine, first ? NULL : v->apic, "apic") : NULL;
+	v->common = vms_find_section(machine, "cpu_common", v->cpu->instance);
+	return true;
+}
+
+int vcpu_lapic(const struct vcpu *v, struct lapic_state *ret, struct irqs_error *reterr)
+{
+	int rc;
+
+	memset(ret, 0, sizeof(*ret));
+	rc = v->apic ? lapic_from_tree(v->apic, ret, reterr) : 0;
+	if (!rc)
+		rc = lapic_add_tree(v->cpu, ret, reterr);
+	if (!rc && v->common)
+		rc = lapic_add_tree(v->common, ret, reterr);
+	return rc;
+}
