@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the subcommands share. Only this folder prints. */
+#ifndef IRQSHIFT_CLI_CLI_H
+#define IRQSHIFT_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "filters/filter.h"
+#include "stream/qemu.h"
+
+#define CLI_NAME "irqshift"
+
+/* One subcommand: gets its own arguments, argv[0] is its name. Returns the exit status. */
+struct cli_command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *usage;   /* arguments */
+	const char *summary; /* one line */
+	const char *help;    /* options, one per line */
+};
+
+extern const struct cli_command cmd_convert, cmd_check, cmd_show, cmd_diff;
+
+/* cli_fail - print the one-line error. Return: its exit status. */
+int cli_fail(const struct irqs_error *err, const char *file);
+
+/* cli_usage - print "irqshift: what", and how the command is called, to standard error. Return: IRQS_USAGE. */
+int cli_usage(const struct cli_command *cmd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* An input of a subcommand. */
+struct cli_input {
+	const char *path; /* "-": standard input */
+	int fd;
+	mode_t mode; /* permissions of the file, 0600 for what is none */
+	struct qemu_stream stream;
+};
+
+/**
+ * cli_open - read a stream
+ * @in: the input; release with cli_close()
+ * @path: its name
+ * @vmdesc: file with a twin's vmdescription, or NULL
+ *
+ * Return: 0, or the exit status after the error was printed.
+ */
+int cli_open(struct cli_input *in, const char *path, const char *vmdesc);
+void cli_close(struct cli_input *in);
+
+/* What convert and check do alike. */
+struct cli_conversion {
+	struct profile from, to;
+	struct report report;
+	int rc; /* of filter_convert() */
+	struct irqs_error error;
+};
+
+struct cli_conversion_options {
+	const char *from, *to; /* profile names; @from may be NULL */
+	bool allow_lossy;
+	const char **filters; /* names, NULL-terminated; NULL: all */
+};
+
+/**
+ * cli_convert - run the filters over an open input
+ *
+ * Return: IRQS_DONE, IRQS_REFUSED (the report says why, nothing printed yet), or another exit status after the
+ * error was printed. The report is there in the first two cases and must be released.
+ */
+int cli_convert(struct cli_input *in, const struct cli_conversion_options *opt, struct cli_conversion *ret);
+
+/* cli_print_report - the report as a table for a person. */
+void cli_print_report(const struct cli_conversion *c, FILE *out);
+
+/* cli_print_report_json - the report as JSON. Return: 0 or -errno. */
+int cli_print_report_json(const struct cli_conversion *c, FILE *out);
+
+#endif

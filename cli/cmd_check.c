@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <getopt.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static int check(struct cli_input *in, const struct cli_conversion_options *opt, bool json)
+{
+	struct cli_conversion c;
+	int status = cli_convert(in, opt, &c);
+
+	if (status != IRQS_DONE && status != IRQS_REFUSED)
+		return status;
+	if (!json)
+		cli_print_report(&c, stdout);
+	else if (cli_print_report_json(&c, stdout))
+		status = IRQS_SYSTEM;
+	if (status == IRQS_REFUSED)
+		cli_fail(&c.error, in->path);
+	report_deinit(&c.report);
+	return status;
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "from", required_argument, NULL, 'f' },  { "to", required_argument, NULL, 't' },
+		{ "allow", required_argument, NULL, 'a' }, { "vmdesc", required_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },        { 0 },
+	};
+	struct cli_conversion_options opt = { 0 };
+	const char *vmdesc = NULL;
+	struct cli_input in;
+	bool json = false;
+	int c, status;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":", longs, NULL)) >= 0) {
+		switch (c) {
+		case 'f':
+			opt.from = optarg;
+			break;
+		case 't':
+			opt.to = optarg;
+			break;
+		case 'a':
+			if (strcmp(optarg, "lossy") != 0)
+				return cli_usage(&cmd_check, "--allow %s: only 'lossy' can be allowed", optarg);
+			opt.allow_lossy = true;
+			break;
+		case 'd':
+			vmdesc = optarg;
+			break;
+		case 'j':
+			json = true;
+			break;
+		case ':':
+			return cli_usage(&cmd_check, "%s needs a value", argv[optind - 1]);
+		default:
+			return cli_usage(&cmd_check, "%s: no such option", argv[optind - 1]);
+		}
+	}
+	if (!opt.to)
+		return cli_usage(&cmd_check, "--to is missing");
+	if (argc - optind != 1)
+		return cli_usage(&cmd_check, "one input is needed");
+	status = cli_open(&in, argv[optind], vmdesc);
+	if (status)
+		return status;
+	status = check(&in, &opt, json);
+	cli_close(&in);
+	return status;
+}
+
+const struct cli_command cmd_check = {
+	.name = "check",
+	.run = run,
+	.usage = "[--from P] --to P [--allow lossy] [--vmdesc F] [--json] IN",
+	.summary = "say whether a stream would survive a conversion, and what would change",
+	.help = "  --from P       kind of host that saved it; found from the stream when not given\n"
+		"  --to P         kind of host that shall load it\n"
+		"  --allow lossy  as with convert\n"
+		"  --vmdesc F     take the vmdescription from F (a stream of a twin machine, or the JSON)\n"
+		"  --json         print the report as JSON\n",
+};

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "stream/output.h"
+
+struct options {
+	struct cli_conversion_options conversion;
+	const char *output, *report, *vmdesc, *input;
+	bool verbose, json;
+};
+
+static void list_filters(void)
+{
+	const struct filter *f;
+
+	for (size_t i = 0; (f = filter_builtin(i)); i++)
+		printf("%-18s %s\n", f->name, f->summary);
+}
+
+/* Return: -1 to go on, else the exit status. */
+static int parse(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{ "from", required_argument, NULL, 'f' },   { "to", required_argument, NULL, 't' },
+		{ "filter", required_argument, NULL, 'F' }, { "report", required_argument, NULL, 'r' },
+		{ "allow", required_argument, NULL, 'a' },  { "vmdesc", required_argument, NULL, 'd' },
+		{ "output", required_argument, NULL, 'o' }, { "json", no_argument, NULL, 'j' },
+		{ "verbose", no_argument, NULL, 'v' },      { "list-filters", no_argument, NULL, 'l' },
+		{ 0 },
+	};
+	size_t nfilters = 0;
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":o:v", longs, NULL)) >= 0) {
+		switch (c) {
+		case 'f':
+			o->conversion.from = optarg;
+			break;
+		case 't':
+			o->conversion.to = optarg;
+			break;
+		case 'F':
+			if (!o->conversion.filters)
+				o->conversion.filters = calloc((size_t)argc, sizeof(char *));
+			if (!o->conversion.filters)
+				return cli_usage(&cmd_convert, "out of memory");
+			o->conversion.filters[nfilters++] = optarg;
+			break;
+		case 'r':
+			o->report = optarg;
+			break;
+		case 'a':
+			if (strcmp(optarg, "lossy") != 0)
+				return cli_usage(&cmd_convert, "--allow %s: only 'lossy' can be allowed", optarg);
+			o->conversion.allow_lossy = true;
+			break;
+		case 'd':
+			o->vmdesc = optarg;
+			break;
+		case 'o':
+			o->output = optarg;
+			break;
+		case 'j':
+			o->json = true;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 'l':
+			list_filters();
+			return IRQS_DONE;
+		case ':':
+			return cli_usage(&cmd_convert, "%s needs a value", argv[optind - 1]);
+		default:
+			return cli_usage(&cmd_convert, "%s: no such option", argv[optind - 1]);
+		}
+	}
+	if (!o->conversion.to)
+		return cli_usage(&cmd_convert, "--to is missing");
+	if (!o->output)
+		return cli_usage(&cmd_convert, "-o is missing");
+	if (argc - optind != 1)
+		return cli_usage(&cmd_convert, "one input is needed");
+	if (o->json && !strcmp(o->output, "-"))
+		return cli_usage(&cmd_convert, "--json and -o - both want standard output");
+	o->input = argv[optind];
+	return -1;
+}
+
+static int write_report(const struct cli_conversion *c, const char *path)
+{
+	struct irqs_error err = { 0 };
+	struct output out;
+	FILE *f;
+	int rc = output_open(&out, path, 0666, &err);
+
+	if (rc)
+		return cli_fail(&err, path);
+	f = fdopen(dup(out.fd), "w");
+	rc = f ? cli_print_report_json(c, f) : -errno;
+	if (f && fclose(f) && !rc)
+		rc = -errno;
+	if (rc) {
+		irqs_fail_errno(&err, -rc, "write");
+		output_abort(&out);
+	} else {
+		rc = output_commit(&out, &err);
+	}
+	return rc ? cli_fail(&err, path) : 0;
+}
+
+static int write_stream(const struct cli_input *in, const char *path)
+{
+	struct irqs_error err = { 0 };
+	struct output out;
+	int rc = output_open(&out, path, in->mode, &err);
+
+	if (rc)
+		return cli_fail(&err, NULL);
+	rc = qemu_stream_write(&in->stream, out.fd, &err);
+	if (rc) {
+		output_abort(&out);
+		return cli_fail(&err, path);
+	}
+	rc = output_commit(&out, &err);
+	return rc ? cli_fail(&err, NULL) : 0;
+}
+
+static int convert(struct cli_input *in, const struct options *o)
+{
+	struct cli_conversion c;
+	int status = cli_convert(in, &o->conversion, &c), rc = 0;
+
+	if (status != IRQS_DONE && status != IRQS_REFUSED)
+		return status;
+	if (status == IRQS_REFUSED)
+		cli_fail(&c.error, in->path);
+	if (o->verbose)
+		cli_print_report(&c, stderr);
+	if (o->json && cli_print_report_json(&c, stdout))
+		rc = IRQS_SYSTEM;
+	if (!rc && o->report)
+		rc = write_report(&c, o->report);
+	if (!rc && !status)
+		rc = write_stream(in, o->output);
+	report_deinit(&c.report);
+	return status ? status : rc;
+}
+
+static int run(int argc, char **argv)
+{
+	struct options o = { 0 };
+	struct cli_input in;
+	int status = parse(argc, argv, &o);
+
+	if (status < 0) {
+		status = cli_open(&in, o.input, o.vmdesc);
+		if (!status) {
+			status = convert(&in, &o);
+			cli_close(&in);
+		}
+	}
+	free(o.conversion.filters);
+	return status;
+}
+
+const struct cli_command cmd_convert = {
+	.name = "convert",
+	.run = run,
+	.usage = "[--from P] --to P [OPTION]... -o OUT IN",
+	.summary = "turn a stream of one kind of host into one that another kind loads",
+	.help = "  --from P        kind of host that saved it: kvm, kvm-split, kvm-off, tcg, each also with\n"
+		"                  @qemu-VERSION; found from the stream when not given\n"
+		"  --to P          kind of host that shall load it\n"
+		"  -o, --output F  output; '-' is standard output. Complete or absent, never in between\n"
+		"  --report F      write the report as JSON\n"
+		"  --json          print the report as JSON\n"
+		"  -v, --verbose   print the report as text to standard error\n"
+		"  --allow lossy   also make changes that cost the guest something\n"
+		"  --filter NAME   run only this filter (may be given again)\n"
+		"  --list-filters  print the filters and leave\n"
+		"  --vmdesc F      take the vmdescription from F (a stream of a twin machine, or the JSON)\n",
+};

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "apic/registry.h"
+#include "cli/cli.h"
+#include "cli/print_tree.h"
+#include "vmstate/diff.h"
+
+struct print {
+	json_t *list;
+	bool failed;
+};
+
+static const char *kind_name(const struct vms_node *n)
+{
+	switch (n->kind) {
+	case VMS_SECTION:
+		return "section";
+	case VMS_SUBSECTION:
+		return "subsection";
+	case VMS_STRUCT:
+	case VMS_ARRAY:
+		return "struct";
+	default:
+		return "field";
+	}
+}
+
+static bool is_leaf(const struct vms_node *n)
+{
+	return n->kind == VMS_INT || n->kind == VMS_BYTES;
+}
+
+static void print_side(const struct vms_node *n, const struct vms_difference *d)
+{
+	if (!is_leaf(n))
+		printf("version %" PRIu32, n->version);
+	else if (d->a && d->b && d->a->count != d->b->count)
+		printf("%" PRIu32 " elements", n->count);
+	else
+		print_element(n, d->element == VMS_NO_INDEX ? 0 : d->element, stdout);
+}
+
+static int print_text(void *ctx, const struct vms_difference *d)
+{
+	(void)ctx;
+	printf("%s: ", d->path);
+	if (!d->a || !d->b) {
+		printf("this %s is only in %s\n", kind_name(d->a ? d->a : d->b), d->a ? "A" : "B");
+		return 0;
+	}
+	print_side(d->a, d);
+	fputs(" -> ", stdout);
+	print_side(d->b, d);
+	putchar('\n');
+	return 0;
+}
+
+static json_t *side_json(const struct vms_node *n, uint32_t element)
+{
+	char text[512];
+	FILE *f;
+
+	if (!n)
+		return json_null();
+	if (n->kind == VMS_INT && (n->is_signed || vms_element_get(n, element == VMS_NO_INDEX ? 0 : element) <= INT64_MAX))
+		return json_integer((json_int_t)vms_element_get(n, element == VMS_NO_INDEX ? 0 : element));
+	f = fmemopen(text, sizeof(text), "w");
+	if (!f)
+		return NULL;
+	if (is_leaf(n))
+		print_element(n, element == VMS_NO_INDEX ? 0 : element, f);
+	else
+		fprintf(f, "%s version %" PRIu32, kind_name(n), n->version);
+	fclose(f);
+	return json_string(text);
+}
+
+static int add_json(void *ctx, const struct vms_difference *d)
+{
+	struct print *p = ctx;
+	json_t *o = json_object();
+	int rc = json_object_set_new(o, "path", json_string(d->path));
+
+	rc |= json_object_set_new(o, "a", side_json(d->a, d->element));
+	rc |= json_object_set_new(o, "b", side_json(d->b, d->element));
+	rc |= json_array_append_new(p->list, o);
+	p->failed |= rc != 0;
+	return rc;
+}
+
+static void emit(void *ctx, const char *text)
+{
+	fputs(text, ctx);
+}
+
+/* A chip in words. Return: whether there was anything to say. */
+static bool print_words(const struct vms_node *a, const struct vms_node *b)
+{
+	const struct reg_out out = { .emit = emit, .ctx = stdout };
+	const struct apic_chip *chip = apic_find_chip(a->name);
+	char prefix[256];
+	unsigned int lines = 0;
+
+	if (!chip || !chip->kernel_type)
+		return false;
+	vms_path(a, prefix, sizeof(prefix) - 1);
+	strcat(prefix, " ");
+	return !apic_diff_section(a, b, prefix, &out, &lines, NULL) && lines;
+}
+
+static void diff_text(const struct vms_node *a, const struct vms_node *b)
+{
+	const struct vms_node *n = NULL, *twin;
+	struct vms_difference one = { .element = VMS_NO_INDEX };
+	char path[256];
+
+	one.path = path;
+	while ((n = vms_next_section(a, n, NULL))) {
+		twin = vms_find_section(b, n->name, n->instance);
+		one.a = n;
+		vms_path(n, path, sizeof(path));
+		if (!twin)
+			print_text(NULL, &one);
+		else if (!print_words(n, twin))
+			vms_diff(n, twin, print_text, NULL);
+	}
+	one.a = NULL;
+	while ((n = vms_next_section(b, n, NULL))) {
+		one.b = n;
+		vms_path(n, path, sizeof(path));
+		if (!vms_find_section(a, n->name, n->instance))
+			print_text(NULL, &one);
+	}
+}
+
+static int diff_json(const struct vms_node *a, const struct vms_node *b)
+{
+	struct print p = { .list = json_array() };
+
+	vms_diff(a, b, add_json, &p);
+	p.failed |= json_dumpf(p.list, stdout, JSON_INDENT(1)) != 0;
+	putchar('\n');
+	json_decref(p.list);
+	return p.failed ? IRQS_SYSTEM : IRQS_DONE;
+}
+
+static int diff(const struct cli_input *a, const struct cli_input *b, bool json)
+{
+	if (json)
+		return diff_json(a->stream.tree.machine, b->stream.tree.machine);
+	diff_text(a->stream.tree.machine, b->stream.tree.machine);
+	return IRQS_DONE;
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "vmdesc", required_argument, NULL, 'd' }, { "json", no_argument, NULL, 'j' }, { 0 },
+	};
+	struct cli_input a, b;
+	const char *vmdesc = NULL;
+	bool json = false;
+	int c, status;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":", longs, NULL)) >= 0) {
+		if (c == 'j')
+			json = true;
+		else if (c == 'd')
+			vmdesc = optarg;
+		else
+			return cli_usage(&cmd_diff, "%s: %s", argv[optind - 1], c == ':' ? "needs a value" : "no such option");
+	}
+	if (argc - optind != 2)
+		return cli_usage(&cmd_diff, "two inputs are needed");
+	if (!strcmp(argv[optind], "-") && !strcmp(argv[optind + 1], "-"))
+		return cli_usage(&cmd_diff, "standard input can be read only once");
+	status = cli_open(&a, argv[optind], vmdesc);
+	if (status)
+		return status;
+	status = cli_open(&b, argv[optind + 1], vmdesc);
+	if (!status) {
+		status = diff(&a, &b, json);
+		cli_close(&b);
+	}
+	cli_close(&a);
+	return status;
+}
+
+const struct cli_command cmd_diff = {
+	.name = "diff",
+	.run = run,
+	.usage = "[--vmdesc F] [--json] A B",
+	.summary = "compare the device state of two streams field by field",
+	.help = "  --vmdesc F  take the vmdescription of both from F\n"
+		"  --json      print a list of {path, a, b}\n"
+		"\nExit status 0 whether or not they differ: no output means no difference.\n",
+};

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
+
+#include "apic/registry.h"
+#include "cli/cli.h"
+#include "cli/print_tree.h"
+#include "stream/section_json.h"
+
+/* Whether a section was asked for: by stream name, irqshift type, or either with "[instance]". */
+static bool wanted(const struct vms_node *section, char **names, int count)
+{
+	char path[256];
+
+	for (int i = 0; i < count; i++) {
+		if (!strcmp(names[i], section->name) || (section->type && !strcmp(names[i], section->type)))
+			return true;
+		if (!strcmp(names[i], vms_path(section, path, sizeof(path))))
+			return true;
+	}
+	return !count;
+}
+
+static int set_ram(json_t *o, const struct qemu_ram *ram)
+{
+	json_t *r = json_pack("{s:I, s:i, s:i, s:I, s:I, s:I, s:I, s:I}", "total_bytes", (json_int_t)ram->total_bytes,
+			      "blocks", ram->blocks, "sections", ram->sections, "normal_pages",
+			      (json_int_t)ram->normal_pages, "zero_pages", (json_int_t)ram->zero_pages, "xbzrle_pages",
+			      (json_int_t)ram->xbzrle_pages, "compressed_pages", (json_int_t)ram->compressed_pages,
+			      "mapped_bytes", (json_int_t)ram->mapped_bytes);
+
+	return json_object_set_new(o, "ram", r);
+}
+
+static int show_json(const struct cli_input *in, const char *from, char **names, int count)
+{
+	const struct qemu_stream *s = &in->stream;
+	json_t *o = json_object(), *devices = json_array();
+	const struct vms_node *n = NULL;
+	int rc = json_object_set_new(o, "machine", json_string(s->tree.machine->name));
+
+	rc |= json_object_set_new(o, "from", from ? json_string(from) : json_null());
+	rc |= json_object_set_new(o, "footers", json_boolean(s->has_footers));
+	rc |= json_object_set_new(o, "vmdescription", json_boolean(s->has_vmdesc));
+	rc |= set_ram(o, &s->ram);
+	while ((n = vms_next_section(s->tree.machine, n, NULL)))
+		if (wanted(n, names, count))
+			rc |= json_array_append_new(devices, section_json(n, true));
+	rc |= json_object_set_new(o, "devices", devices);
+	if (!rc)
+		rc = json_dumpf(o, stdout, JSON_INDENT(1));
+	putchar('\n');
+	json_decref(o);
+	return rc ? IRQS_SYSTEM : IRQS_DONE;
+}
+
+static void print_summary(const struct qemu_stream *s, const char *from, const char *evidence)
+{
+	const struct qemu_ram *r = &s->ram;
+
+	printf("machine %s, saved by %s\n", s->tree.machine->name[0] ? s->tree.machine->name : "(not named)",
+	       from ? from : "an unknown kind of host");
+	if (from)
+		printf("  %s\n", evidence);
+	printf("  %s vmdescription, %s section footers\n", s->has_vmdesc ? "with" : "without",
+	       s->has_footers ? "with" : "without");
+	printf("ram: %" PRIu64 " MiB in %" PRIu32 " blocks; pages: %" PRIu64 " normal, %" PRIu64 " zero, %" PRIu64
+	       " XBZRLE, %" PRIu64 " compressed; %" PRIu64 " MiB mapped\n",
+	       r->total_bytes >> 20, r->blocks, r->normal_pages, r->zero_pages, r->xbzrle_pages, r->compressed_pages,
+	       r->mapped_bytes >> 20);
+}
+
+static void emit(void *ctx, const char *text)
+{
+	fputs(text, ctx);
+}
+
+static void show_section(const struct vms_node *n, bool raw)
+{
+	const struct reg_out out = { .emit = emit, .ctx = stdout };
+	char path[256];
+
+	printf("\n%s", vms_path(n, path, sizeof(path)));
+	if (n->type && strcmp(n->type, n->name) != 0)
+		printf(" (%s)", n->type);
+	printf(" version %" PRIu32 "\n", n->version);
+	if (raw || apic_print_section(n, &out, NULL))
+		print_fields(n, stdout);
+}
+
+static int show(struct cli_input *in, bool json, bool raw, char **names, int count)
+{
+	struct qemu_stream *s = &in->stream;
+	const struct vms_node *n = NULL;
+	char evidence[256] = "", name[64];
+	struct profile p;
+	const char *from = NULL;
+	int shown = 0;
+
+	if (!profile_detect(s->tree.machine, &p, evidence, sizeof(evidence), NULL)) {
+		from = profile_format(&p, name, sizeof(name));
+		profile_name_sections(&s->tree, &p);
+	}
+	if (json)
+		return show_json(in, from, names, count);
+	if (!count)
+		print_summary(s, from, evidence);
+	while ((n = vms_next_section(s->tree.machine, n, NULL))) {
+		if (wanted(n, names, count)) {
+			show_section(n, raw);
+			shown++;
+		}
+	}
+	if (shown || !count)
+		return IRQS_DONE;
+	fprintf(stderr, "%s: %s: %s: no such section\n", CLI_NAME, in->path, names[0]);
+	return IRQS_USAGE;
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "vmdesc", required_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "raw", no_argument, NULL, 'r' },
+		{ 0 },
+	};
+	const char *vmdesc = NULL;
+	bool json = false, raw = false;
+	struct cli_input in;
+	int c, status;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":", longs, NULL)) >= 0) {
+		if (c == 'j')
+			json = true;
+		else if (c == 'r')
+			raw = true;
+		else if (c == 'd')
+			vmdesc = optarg;
+		else
+			return cli_usage(&cmd_show, "%s: %s", argv[optind - 1], c == ':' ? "needs a value" : "no such option");
+	}
+	if (optind >= argc)
+		return cli_usage(&cmd_show, "an input is needed");
+	status = cli_open(&in, argv[optind], vmdesc);
+	if (status)
+		return status;
+	status = show(&in, json, raw, argv + optind + 1, argc - optind - 1);
+	cli_close(&in);
+	return status;
+}
+
+const struct cli_command cmd_show = {
+	.name = "show",
+	.run = run,
+	.usage = "[--json] [--raw] [--vmdesc F] IN [SECTION]...",
+	.summary = "print the tree of a stream, the interrupt controllers decoded register by register",
+	.help = "  SECTION     only these: \"apic\", \"apic[1]\", \"kvm-ioapic\", \"cpu\"...\n"
+		"  --json      print as JSON: the vmdescription with the values in it\n"
+		"  --raw       print the fields of interrupt controllers, too, as they are in the stream\n"
+		"  --vmdesc F  take the vmdescription from F (a stream of a twin machine, or the JSON)\n",
+};

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The part that convert and check share: profiles, filters, the report. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+#define FILTER_DETECT "detect"
+
+static int find_profiles(struct cli_input *in, const struct cli_conversion_options *opt, struct cli_conversion *c)
+{
+	struct vms_tree *tree = &in->stream.tree;
+	char evidence[256], name[64];
+	int rc = profile_parse(opt->to, &c->to, &c->error);
+
+	if (rc)
+		return rc;
+	if (opt->from) {
+		rc = profile_parse(opt->from, &c->from, &c->error);
+	} else {
+		rc = profile_detect(tree->machine, &c->from, evidence, sizeof(evidence), &c->error);
+		if (!rc)
+			report_add(&c->report, FILTER_DETECT, REPORT_KEPT, COST_LOSSLESS, "machine", NULL,
+				   profile_format(&c->from, name, sizeof(name)), "%s", evidence);
+	}
+	if (!rc && profile_name_sections(tree, &c->from))
+		rc = irqs_fail_nomem(&c->error);
+	return rc;
+}
+
+int cli_convert(struct cli_input *in, const struct cli_conversion_options *opt, struct cli_conversion *ret)
+{
+	struct filter_options options = {
+		.allow = opt->allow_lossy ? COST_LOSSY : COST_APPROXIMATE,
+		.only = (const char *const *)opt->filters,
+	};
+
+	*ret = (struct cli_conversion){ 0 };
+	report_init(&ret->report);
+	ret->rc = find_profiles(in, opt, ret);
+	if (!ret->rc)
+		ret->rc = filter_convert(&in->stream.tree, &ret->from, &ret->to, &options, &ret->report,
+					 &ret->error);
+	if (!ret->rc)
+		return IRQS_DONE;
+	if (ret->rc == -EOPNOTSUPP)
+		return IRQS_REFUSED;
+	report_deinit(&ret->report);
+	return cli_fail(&ret->error, ret->error.status == IRQS_USAGE ? NULL : in->path);
+}
+
+void cli_print_report(const struct cli_conversion *c, FILE *out)
+{
+	char from[64], to[64];
+
+	fprintf(out, "%s -> %s: %s\n", profile_format(&c->from, from, sizeof(from)),
+		profile_format(&c->to, to, sizeof(to)), c->rc ? "refused" : "possible");
+	for (size_t i = 0; i < c->report.count; i++) {
+		const struct report_entry *e = &c->report.entries[i];
+
+		fprintf(out, "  %-11s %-11s %s", report_action_name(e->action), report_cost_name(e->cost), e->path);
+		if (e->old_value && e->new_value)
+			fprintf(out, ": %s -> %s", e->old_value, e->new_value);
+		else if (e->old_value || e->new_value)
+			fprintf(out, ": %s", e->old_value ? e->old_value : e->new_value);
+		fprintf(out, "\n%25s %s\n", "", e->why);
+	}
+}
+
+int cli_print_report_json(const struct cli_conversion *c, FILE *out)
+{
+	char from[64], to[64];
+	char *text = report_json(&c->report, profile_format(&c->from, from, sizeof(from)),
+				 profile_format(&c->to, to, sizeof(to)), c->rc ? "refused" : "possible");
+	int rc;
+
+	if (!text)
+		return -ENOMEM;
+	rc = fprintf(out, "%s\n", text) < 0 ? -EIO : 0;
+	free(text);
+	return rc;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The command: exit statuses, the one-line error, and outputs that are complete or absent. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "stream_builder.h"
+
+static char dir[] = "/tmp/irqshift-cli-XXXXXX";
+static char text[16384]; /* what the last command printed, both outputs */
+
+static void setup(void)
+{
+	static const char *const fields[] = { "log_dest", "dest_mode" };
+	struct stream_builder b;
+	const uint64_t zero[8] = { 0 };
+	char path[128];
+	FILE *f;
+
+	cr_assert(mkdtemp(dir));
+	sb_init(&b);
+	sb_prologue(&b);
+	sb_device(&b, "timer", 0, "timer", 2);
+	sb_int(&b, "cpu_ticks_offset", "int64", 8, 1000);
+	sb_buffer(&b, "unused", "unused_buffer", zero, 8);
+	sb_int(&b, "cpu_clock_offset", "int64", 8, 2000);
+	sb_device_end(&b);
+	sb_device(&b, "thing", 3, "thing", 1);
+	sb_array(&b, "values", "uint32", 4, 8, zero);
+	for (size_t i = 0; i < 2; i++)
+		sb_int(&b, fields[i], "uint8", 1, i);
+	sb_device_end(&b);
+	sb_eof(&b);
+	sb_vmdesc(&b);
+	snprintf(path, sizeof(path), "%s/in", dir);
+	f = fopen(path, "w");
+	cr_assert(f && fwrite(b.out.data, b.out.size, 1, f) == 1);
+	fclose(f);
+	sb_deinit(&b);
+}
+
+static void teardown(void)
+{
+	char cmd[256];
+
+	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	cr_expect_eq(system(cmd), 0);
+}
+
+/* Run "irqshift ARGS" with the test's folder as working directory. Return: the exit status. */
+static int irqshift(const char *args)
+{
+	const char *program = getenv("IRQSHIFT");
+	char cmd[1024], *full = realpath(program ? program : "build/irqshift", NULL);
+	size_t used;
+	FILE *f;
+
+	cr_assert(full, "no irqshift to run");
+	snprintf(cmd, sizeof(cmd), "cd %s && { '%s' %s ; } 2>&1", dir, full, args);
+	free(full);
+	f = popen(cmd, "r");
+	cr_assert(f);
+	used = fread(text, 1, sizeof(text) - 1, f);
+	text[used] = '\0';
+	return WEXITSTATUS(pclose(f));
+}
+
+static bool exists(const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return !access(path, F_OK);
+}
+
+static void expect(const char *args, int status, const char *says)
+{
+	int got = irqshift(args);
+
+	cr_expect_eq(got, status, "irqshift %s: exit %d, not %d: %s", args, got, status, text);
+	cr_expect(strstr(text, says), "irqshift %s: \"%s\" is not in: %s", args, says, text);
+}
+
+TestSuite(cli, .init = setup, .fini = teardown);
+
+Test(cli, usage_errors_exit_2_and_name_the_mistake)
+{
+	static const char *const cases[][2] = {
+		{ "", "usage:" },
+		{ "frobnicate", "frobnicate: no such command" },
+		{ "convert", "--to is missing" },
+		{ "convert --to kvm in", "-o is missing" },
+		{ "convert --to kvm -o out", "one input is needed" },
+		{ "convert --to kvm -o out in in", "one input is needed" },
+		{ "convert --to", "--to needs a value" },
+		{ "convert --to kvm --allow fatal -o out in", "only 'lossy'" },
+		{ "convert --nonsense", "--nonsense: no such option" },
+		{ "convert --to kvm --json -o - in", "both want standard output" },
+		{ "convert --to xen -o out in", "kvm-split" },
+		{ "convert --to tcg@qemu-x -o out in", "tcg@qemu-x" },
+		{ "check in", "--to is missing" },
+		{ "show", "an input is needed" },
+		{ "show in nothing", "nothing: no such section" },
+		{ "diff in", "two inputs are needed" },
+		{ "diff - -", "only once" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect(cases[i][0], 2, cases[i][1]);
+	cr_expect(!exists("out"));
+}
+
+Test(cli, help_and_version_exit_0)
+{
+	expect("--help", 0, "convert");
+	expect("--version", 0, "irqshift ");
+	expect("convert --help", 0, "--allow lossy");
+}
+
+Test(cli, a_missing_input_exits_1)
+{
+	expect("show nowhere", 1, "irqshift: nowhere: cannot open it: No such file or directory");
+	expect("convert --from kvm --to kvm -o out nowhere", 1, "nowhere");
+	cr_expect(!exists("out"));
+}
+
+Test(cli, an_empty_input_exits_4_with_an_offset)
+{
+	expect("show /dev/null", 4, "byte 0: not a QEMU stream");
+}
+
+Test(cli, a_foreign_file_exits_4)
+{
+	expect("convert --from kvm --to kvm -o out /bin/sh", 4, "byte 0: not a QEMU stream");
+	cr_expect(!exists("out"));
+}
+
+Test(cli, a_folder_exits_1)
+{
+	expect("show .", 1, "Is a directory");
+}
+
+Test(cli, a_cut_off_input_exits_4_and_leaves_no_output)
+{
+	expect("show - < /dev/null", 4, "empty");
+	cr_expect_eq(irqshift("--version; head -c 200 in > cut"), 0);
+	expect("convert --from kvm --to kvm -o out cut", 4, "byte 200");
+	cr_expect(!exists("out"));
+}
+
+Test(cli, converting_to_its_own_kind_is_the_identity)
+{
+	expect("convert --from kvm --to kvm -o out in && cmp in out && echo same", 0, "same");
+}
+
+Test(cli, standard_input_and_output_work_like_files)
+{
+	expect("convert --from kvm --to kvm -o - - < in > out && cmp in out && echo same", 0, "same");
+}
+
+Test(cli, a_full_disk_exits_1)
+{
+	expect("convert --from kvm --to kvm -o - in > /dev/full", 1, "No space left");
+	expect("show in > /dev/full", 1, "write failed");
+}
+
+Test(cli, an_output_that_cannot_be_made_exits_1)
+{
+	expect("convert --from kvm --to kvm -o nowhere/out in", 1, "nowhere/out");
+}
+
+Test(cli, an_existing_output_survives_a_failure)
+{
+	cr_expect_eq(irqshift("--version; echo precious > out"), 0);
+	expect("convert --from kvm --to kvm -o out /dev/null; cat out", 0, "precious");
+}
+
+Test(cli, show_names_every_field)
+{
+	expect("show in thing[3]", 0, "dest_mode: uint8 = 1");
+	expect("show --json in timer", 0, "\"cpu_clock_offset\"");
+}
+
+Test(cli, diff_of_a_file_with_itself_says_nothing)
+{
+	cr_expect_eq(irqshift("diff in in"), 0);
+	cr_expect_str_eq(text, "");
+}
