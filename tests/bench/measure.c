@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * measure COMMAND [ARGUMENT]...: runs it and prints "SECONDS PEAK_RSS_KIB" to file descriptor 3; its exit status is that
+ * of the command.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void child(char **argv)
+{
+	close(3);
+	execvp(argv[0], argv);
+	fprintf(stderr, "measure: %s: %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+int main(int argc, char **argv)
+{
+	struct rusage use;
+	double start = now_s();
+	int status;
+	pid_t pid;
+
+	if (argc < 2) {
+		fprintf(stderr, "usage: measure COMMAND [ARGUMENT]... 3>RESULT\n");
+		return 2;
+	}
+	pid = fork();
+	if (pid == 0)
+		child(argv + 1);
+	if (pid < 0 || wait4(pid, &status, 0, &use) != pid) {
+		perror("measure");
+		return 1;
+	}
+	dprintf(3, "%.6f %ld\n", now_s() - start, use.ru_maxrss);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
