@@ -159,7 +159,9 @@ static int diff(const struct cli_input *a, const struct cli_input *b, bool json)
 static int run(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "vmdesc", required_argument, NULL, 'd' }, { "json", no_argument, NULL, 'j' }, { 0 },
+		{ "vmdesc", required_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
+		{ 0 },
 	};
 	struct cli_input a, b;
 	const char *vmdesc = NULL;

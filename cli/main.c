@@ -20,7 +20,8 @@ static void print_overview(FILE *out)
 	for (size_t i = 0; i < NCOMMANDS; i++)
 		fprintf(out, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
 	fprintf(out, "\n'%s COMMAND --help' lists its options. Exit status: 0 done, 1 the system failed, 2 usage,\n"
-		     "3 refused (the target cannot represent the state), 4 malformed input.\n", CLI_NAME);
+		     "3 refused (the target cannot represent the state), 4 malformed input.\n",
+		CLI_NAME);
 }
 
 static void print_help(const struct cli_command *cmd)

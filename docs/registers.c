@@ -101,7 +101,8 @@ static void print_attributes(const struct reg_row *row)
 		printf("0x%03x, ", row->offset);
 	if (row->count > 1)
 		printf("%u x ", row->count);
-	printf("%u-bit, %s", row->width * 8, row->storage == REG_ACTION ? "wo" : (row->ro & meant) == meant && row->ro ? "ro" : "rw");
+	printf("%u-bit, %s", row->width * 8, row->storage == REG_ACTION ? "wo" : (row->ro & meant) == meant && row->ro ? "ro"
+														       : "rw");
 	if (row->storage != REG_ACTION)
 		printf(", reset 0x%0*" PRIx64, row->width * 2, row->reset & reg_mask(row));
 	puts(")");

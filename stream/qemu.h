@@ -34,10 +34,10 @@ enum qemu_section_type {
 /* One piece of the stream, in its order. */
 struct qemu_item {
 	enum {
-		QEMU_ITEM_RAW,     /* bytes kept as they are: header, RAM, commands, end, trailer */
-		QEMU_ITEM_CONFIG,  /* the configuration section */
-		QEMU_ITEM_DEVICE,  /* a FULL section */
-		QEMU_ITEM_VMDESC,  /* the vmdescription with its header */
+		QEMU_ITEM_RAW,    /* bytes kept as they are: header, RAM, commands, end, trailer */
+		QEMU_ITEM_CONFIG, /* the configuration section */
+		QEMU_ITEM_DEVICE, /* a FULL section */
+		QEMU_ITEM_VMDESC, /* the vmdescription with its header */
 	} kind;
 	uint64_t offset, length; /* in the input */
 	uint32_t section_id;     /* of a device */
@@ -47,7 +47,7 @@ struct qemu_item {
 
 /* What the RAM sections hold; counts of pages and bytes of the input. */
 struct qemu_ram {
-	uint64_t total_bytes;  /* of all blocks, as announced */
+	uint64_t total_bytes; /* of all blocks, as announced */
 	uint64_t normal_pages, zero_pages, xbzrle_pages, compressed_pages;
 	uint64_t mapped_bytes; /* file space of mapped-ram blocks */
 	uint32_t blocks, sections;
@@ -59,7 +59,7 @@ struct qemu_stream {
 	size_t nitems;
 	struct qemu_ram ram;
 	bool has_footers, has_vmdesc;
-	char *vmdesc;        /* text of the stream's own vmdescription, not terminated; NULL without one */
+	char *vmdesc; /* text of the stream's own vmdescription, not terminated; NULL without one */
 	size_t vmdesc_size;
 	struct source source;
 	/* private: */

@@ -46,8 +46,7 @@ static int read_data(struct qemu_device_reader *r, struct vms_node *n, uint64_t 
 		char path[160];
 
 		return irqs_fail(r->reterr, IRQS_MALFORMED, (int64_t)r->source->size,
-				 vms_path(n, path, sizeof(path)), "the input ends here: %" PRIu64
-				 " bytes at %" PRIu64 " were expected", bytes, r->pos);
+				 vms_path(n, path, sizeof(path)), "the input ends here: %" PRIu64 " bytes at %" PRIu64 " were expected", bytes, r->pos);
 	}
 	n->data = arena_alloc(&r->tree->arena, bytes);
 	if (!n->data)

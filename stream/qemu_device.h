@@ -15,7 +15,7 @@
 struct qemu_device_reader {
 	struct vms_tree *tree;
 	struct source *source;
-	uint64_t pos;     /* in the input; moves as data is read */
+	uint64_t pos; /* in the input; moves as data is read */
 	/* The vmdescription is of a twin: its subsections may be absent, and others may be there. */
 	bool twin;
 	/* Descriptions for subsections that a twin did not have; may be NULL. */

@@ -42,12 +42,12 @@ struct reader {
 	struct irqs_error *reterr;
 	uint64_t pos;
 	struct qemu_ram_mode ram_mode;
-	uint32_t ram_id;         /* section id of "ram" */
+	uint32_t ram_id; /* section id of "ram" */
 	bool have_ram, know_footers;
-	struct vmdesc vmdesc;    /* of the stream or of a twin */
+	struct vmdesc vmdesc; /* of the stream or of a twin */
 	bool have_vmdesc, twin;
-	uint64_t vmdesc_offset;  /* of the stream's own, or the end of the input */
-	uint8_t *device_part;    /* without any vmdescription */
+	uint64_t vmdesc_offset; /* of the stream's own, or the end of the input */
+	uint8_t *device_part;   /* without any vmdescription */
 	struct qemu_scan scan;
 };
 
@@ -385,7 +385,10 @@ static int load_device_part(struct reader *r, uint64_t start)
 		return irqs_fail_nomem(r->reterr);
 	rc = source_read(&r->s->source, start, r->device_part, size, r->reterr);
 	r->scan = (struct qemu_scan){
-		.data = r->device_part, .size = size, .base = start, .has_footers = r->s->has_footers,
+		.data = r->device_part,
+		.size = size,
+		.base = start,
+		.has_footers = r->s->has_footers,
 		.find_desc = r->opt->find_desc,
 	};
 	return rc;
@@ -406,8 +409,12 @@ static int scan_device(struct reader *r, uint64_t start, struct vms_node *n, uin
 static int read_described(struct reader *r, const json_t *entry, struct vms_node *n)
 {
 	struct qemu_device_reader d = {
-		.tree = &r->s->tree, .source = &r->s->source, .pos = r->pos, .twin = r->twin,
-		.find_desc = r->opt->find_desc, .reterr = r->reterr,
+		.tree = &r->s->tree,
+		.source = &r->s->source,
+		.pos = r->pos,
+		.twin = r->twin,
+		.find_desc = r->opt->find_desc,
+		.reterr = r->reterr,
 	};
 	int rc = qemu_device_read(&d, entry, n);
 
@@ -480,8 +487,7 @@ static int read_tail(struct reader *r)
 		if (rc)
 			return rc;
 		if (byte)
-			return fail(r, r->pos, s->has_vmdesc ? "bytes behind the end of the stream" :
-					       "bytes behind the end of the stream: a broken vmdescription?");
+			return fail(r, r->pos, s->has_vmdesc ? "bytes behind the end of the stream" : "bytes behind the end of the stream: a broken vmdescription?");
 	}
 	return r->pos > start ? add_raw(r, start, false) : 0;
 }

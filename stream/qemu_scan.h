@@ -14,7 +14,7 @@
 struct qemu_scan {
 	const uint8_t *data;
 	uint64_t size;
-	uint64_t base;       /* offset of @data in the input */
+	uint64_t base; /* offset of @data in the input */
 	bool has_footers;
 	const struct vms_desc *(*find_desc)(const char *idstr);
 };

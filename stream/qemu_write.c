@@ -19,7 +19,7 @@ struct writer {
 	uint64_t pos; /* bytes written, those in the buffer included */
 	bool no_copy_range;
 	bool leading_done; /* new sections before all others are written */
-	uint32_t next_id; /* section id for a new section */
+	uint32_t next_id;  /* section id for a new section */
 	struct irqs_error *reterr;
 };
 

@@ -82,7 +82,8 @@ static int set_body(json_t *o, const struct vms_node *n, const struct vms_node *
 
 static json_t *field_json(const struct vms_node *n, bool values)
 {
-	const struct vms_node *body = n->kind == VMS_ARRAY ? n->child : n->kind == VMS_STRUCT ? n : NULL;
+	const struct vms_node *body = n->kind == VMS_ARRAY ? n->child : n->kind == VMS_STRUCT ? n
+											      : NULL;
 	json_t *o = json_object();
 	int rc = json_object_set_new(o, "name", json_string(n->name));
 

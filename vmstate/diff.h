@@ -7,9 +7,9 @@
 
 /* One difference. */
 struct vms_difference {
-	const char *path;               /* of the field, "[i]" for an element of an array */
-	const struct vms_node *a, *b;   /* NULL: only the other side has it */
-	uint32_t element;               /* of an integer array; VMS_NO_INDEX: the node as a whole */
+	const char *path;             /* of the field, "[i]" for an element of an array */
+	const struct vms_node *a, *b; /* NULL: only the other side has it */
+	uint32_t element;             /* of an integer array; VMS_NO_INDEX: the node as a whole */
 };
 
 /**

@@ -119,12 +119,23 @@ bool vms_int_type(const char *type, uint32_t *ret_width, bool *ret_signed)
 		uint32_t width;
 		bool is_signed;
 	} ints[] = {
-		{ "bool", 1, false },    { "uint8", 1, false },        { "uint16", 2, false },
-		{ "uint32", 4, false },  { "uint64", 8, false },       { "int8", 1, true },
-		{ "int16", 2, true },    { "int32", 4, true },         { "int64", 8, true },
-		{ "timer", 8, false },   { "int32 equal", 4, true },   { "uint8 equal", 1, false },
-		{ "uint16 equal", 2, false }, { "uint32 equal", 4, false }, { "uint64 equal", 8, false },
-		{ "int64 equal", 8, true }, { "int32 le", 4, true },
+		{ "bool", 1, false },
+		{ "uint8", 1, false },
+		{ "uint16", 2, false },
+		{ "uint32", 4, false },
+		{ "uint64", 8, false },
+		{ "int8", 1, true },
+		{ "int16", 2, true },
+		{ "int32", 4, true },
+		{ "int64", 8, true },
+		{ "timer", 8, false },
+		{ "int32 equal", 4, true },
+		{ "uint8 equal", 1, false },
+		{ "uint16 equal", 2, false },
+		{ "uint32 equal", 4, false },
+		{ "uint64 equal", 8, false },
+		{ "int64 equal", 8, true },
+		{ "int32 le", 4, true },
 	};
 
 	for (size_t i = 0; i < sizeof(ints) / sizeof(ints[0]); i++) {
