@@ -20,7 +20,7 @@ B         := $(O)$(if $(SAN),/san)
 comma     := ,
 Q         := $(if $(V),,@)
 say        = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
-packages  := jansson
+packages  := jansson libcbor
 goals     := $(or $(MAKECMDGOALS),all)
 
 WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith $(if $(WERROR),-Werror)
@@ -49,6 +49,8 @@ private_headers += stream/section_json.h
 private_headers += apic/cpu_descs.h
 private_headers += apic/lapic_rows.h
 private_headers += stream/output.h
+private_headers += stream/schema_forms.h
+private_headers += stream/json_file.h
 private_headers += filters/builtin.h
 private_headers += filters/change.h
 private_headers += $(wildcard */*_priv.h)
