@@ -21,74 +21,227 @@ static int fail_short(struct input *in, const struct vms_node *n, uint64_t want)
 {
 	char path[160];
 
-	return irqs_fail(in->reterr, IRQS_MALFORMED, (int64_t)(in->base + in->pos), vms_path(n, path, sizeof(path)),
-			 "needs %" PRIu64 " bytes, %" PRIu64 " are left", want, in->size - in->pos);
+	return irqs_fail(in->reterr, IRQS_MALFORMED, (int64_t)(in->base + in->pos),
+			 vms_path(n, path, sizeof(path)), "needs %" PRIu64 " bytes, %" PRIu64 " are left",
+			 want, in->size - in->pos);
 }
 
-static int parse_fields(struct input *in, const struct vms_desc *d, uint32_t version, struct vms_node *parent);
+static int parse_members(struct input *in, const struct vms_desc *d, uint32_t version, struct vms_node *n);
 
-static int parse_leaf(struct input *in, const struct vms_field *f, struct vms_node *parent)
+bool vms_field_sent(const struct vms_field *f, const void *state, uint32_t version)
 {
-	uint32_t width = f->size;
-	bool is_signed = false;
-	bool is_int = vms_int_type(f->type, &width, &is_signed);
-	struct vms_node *n = vms_node_create(in->tree, is_int ? VMS_INT : VMS_BYTES, f->name, f->type);
-	uint64_t bytes;
+	return f->exists ? f->exists(state, version) : f->since <= version;
+}
 
-	if (!n)
-		return irqs_fail_nomem(in->reterr);
-	n->width = width;
-	n->is_signed = is_signed;
-	n->array = f->count != 0;
-	n->count = f->count ? f->count : 1;
-	n->offset = in->base + in->pos;
-	vms_append(parent, n);
-	bytes = vms_size(n);
+bool vms_field_dummy(const struct vms_field *f, uint32_t version)
+{
+	return f->until && version > f->until;
+}
+
+/* The number of elements that the row above says. */
+static int find_count(struct input *in, const struct vms_field *f, const struct vms_node *parent,
+		      uint32_t *ret)
+{
+	char path[160];
+	uint64_t n = 0;
+
+	if (in->data) {
+		int rc = vms_get(parent, f->count_name, &n, in->reterr);
+
+		if (rc)
+			return rc;
+	}
+	if (n > f->count)
+		return irqs_fail(in->reterr, IRQS_MALFORMED, (int64_t)(in->base + in->pos),
+				 vms_path(vms_lookup(parent, f->count_name), path, sizeof(path)),
+				 "%" PRIu64 " elements of '%s', %" PRIu32 " is the bound", n, f->name,
+				 f->count);
+	*ret = (uint32_t)n;
+	return 0;
+}
+
+static int take_data(struct input *in, struct vms_node *n)
+{
+	uint64_t bytes = vms_size(n);
+
+	if (in->data && bytes > in->size - in->pos)
+		return fail_short(in, n, bytes);
 	n->data = arena_alloc(&in->tree->arena, bytes);
 	if (!n->data)
 		return irqs_fail_nomem(in->reterr);
 	if (!in->data) /* a new section: all zero */
 		return 0;
-	if (bytes > in->size - in->pos)
-		return fail_short(in, n, bytes);
 	memcpy(n->data, in->data + in->pos, bytes);
 	in->pos += bytes;
 	return 0;
 }
 
-static int parse_struct(struct input *in, const struct vms_field *f, struct vms_node *parent, uint32_t index)
+static struct vms_node *add_leaf(struct input *in, struct vms_node *parent, const char *name,
+				 const char *type, uint32_t width)
 {
-	struct vms_node *n = vms_node_create(in->tree, VMS_STRUCT, f->name, f->type);
+	bool is_signed = false;
+	bool is_int = vms_int_type(type, &width, &is_signed);
+	struct vms_node *n = vms_node_create(in->tree, is_int ? VMS_INT : VMS_BYTES, name, type);
+
+	if (!n)
+		return NULL;
+	n->width = width;
+	n->is_signed = is_signed;
+	n->offset = in->base + in->pos;
+	vms_append(parent, n);
+	return n;
+}
+
+/* A string: its length in 4 bytes, then its bytes. */
+static int size_string(struct input *in, struct vms_node *n)
+{
+	uint32_t len;
+
+	n->width = VMS_STRING_HEADER;
+	if (!in->data)
+		return 0;
+	if (in->size - in->pos < VMS_STRING_HEADER)
+		return fail_short(in, n, VMS_STRING_HEADER);
+	len = (uint32_t)get_be(in->data + in->pos, VMS_STRING_HEADER);
+	if (len == VMS_STRING_NULL)
+		return 0;
+	if (len > in->size - in->pos - VMS_STRING_HEADER)
+		return fail_short(in, n, (uint64_t)len + VMS_STRING_HEADER);
+	n->width += len;
+	return 0;
+}
+
+static int parse_strings(struct input *in, const struct vms_field *f, struct vms_node *parent)
+{
+	uint32_t count = f->count ? f->count : 1;
+	int rc = 0;
+
+	for (uint32_t i = 0; i < count && !rc; i++) {
+		struct vms_node *n = add_leaf(in, parent, f->name, f->type, 0);
+
+		if (!n)
+			return irqs_fail_nomem(in->reterr);
+		if (f->count)
+			n->index = i;
+		rc = size_string(in, n);
+		if (!rc)
+			rc = take_data(in, n);
+	}
+	return rc;
+}
+
+static int parse_leaf(struct input *in, const struct vms_field *f, struct vms_node *parent)
+{
+	struct vms_node *n;
+	int rc = 0;
+
+	if (!strcmp(f->type, "string"))
+		return parse_strings(in, f, parent);
+	n = add_leaf(in, parent, f->name, f->type, f->size);
+	if (!n)
+		return irqs_fail_nomem(in->reterr);
+	if (f->count_name && !strcmp(f->type, "buffer")) {
+		rc = find_count(in, f, parent, &n->width);
+	} else {
+		n->array = f->count != 0;
+		n->count = f->count ? f->count : 1;
+		if (f->count_name)
+			rc = find_count(in, f, parent, &n->count);
+	}
+	return rc ? rc : take_data(in, n);
+}
+
+static int parse_struct(struct input *in, const struct vms_field *f, const struct vms_desc *d,
+			const char *name, struct vms_node *parent, uint32_t index)
+{
+	struct vms_node *n =
+		vms_node_create(in->tree, VMS_STRUCT, name, f->bind == VMS_TMP ? f->type : "struct");
 
 	if (!n)
 		return irqs_fail_nomem(in->reterr);
-	n->vmsd = f->desc->name;
-	n->version = f->desc->version;
+	n->vmsd = d->name;
+	n->version = d == f->desc && f->struct_version ? f->struct_version : d->version;
 	n->index = index;
 	n->offset = in->base + in->pos;
 	vms_append(parent, n);
-	return parse_fields(in, f->desc, f->desc->version, n);
+	return parse_members(in, d, n->version, n);
 }
 
-static int parse_field(struct input *in, const struct vms_field *f, struct vms_node *parent)
+static int parse_structs(struct input *in, const struct vms_field *f, struct vms_node *parent)
 {
-	struct vms_node *array;
+	struct vms_node *array = vms_node_create(in->tree, VMS_ARRAY, f->name, f->type);
 	int rc = 0;
 
-	if (!f->desc)
-		return parse_leaf(in, f, parent);
-	if (!f->count)
-		return parse_struct(in, f, parent, VMS_NO_INDEX);
-	array = vms_node_create(in->tree, VMS_ARRAY, f->name, f->type);
 	if (!array)
 		return irqs_fail_nomem(in->reterr);
 	array->array = true;
 	array->count = f->count;
 	array->offset = in->base + in->pos;
+	if (f->count_name)
+		rc = find_count(in, f, parent, &array->count);
 	vms_append(parent, array);
-	for (uint32_t i = 0; i < f->count && !rc; i++)
-		rc = parse_struct(in, f, array, i);
+	for (uint32_t i = 0; i < array->count && !rc; i++)
+		rc = parse_struct(in, f, f->desc, f->name, array, i);
 	return rc;
+}
+
+/* One of the small integers that hold a list together. */
+static int parse_link(struct input *in, struct vms_node *list, const char *name, const char *type,
+		      uint32_t index, uint64_t *ret)
+{
+	struct vms_node *n = add_leaf(in, list, name, type, 0);
+	int rc;
+
+	if (!n)
+		return irqs_fail_nomem(in->reterr);
+	n->index = index;
+	rc = take_data(in, n);
+	if (!rc)
+		*ret = vms_element_get(n, 0);
+	return rc;
+}
+
+/* A list, or a map: its elements, each behind a byte 1, and a byte 0. */
+static int parse_list(struct input *in, const struct vms_field *f, struct vms_node *parent)
+{
+	struct vms_node *list = vms_node_create(in->tree, VMS_STRUCT, f->name, f->type);
+	uint64_t more, key;
+	int rc = 0;
+
+	if (!list)
+		return irqs_fail_nomem(in->reterr);
+	list->offset = in->base + in->pos;
+	vms_append(parent, list);
+	if (f->bind == VMS_MAP)
+		rc = parse_link(in, list, "nnodes", "uint32", VMS_NO_INDEX, &key);
+	for (uint32_t i = 0; !rc; i++) {
+		rc = parse_link(in, list, "next", "uint8", i, &more);
+		if (rc || !more)
+			break;
+		if (f->bind == VMS_MAP && f->key_desc)
+			rc = parse_struct(in, f, f->key_desc, "key", list, i);
+		else if (f->bind == VMS_MAP)
+			rc = parse_link(in, list, "key", "uint64", i, &key);
+		if (!rc)
+			rc = parse_struct(in, f, f->desc, "element", list, i);
+	}
+	return rc;
+}
+
+static int parse_field(struct input *in, const struct vms_field *f, struct vms_node *parent)
+{
+	char path[160];
+
+	if (f->bind == VMS_POINTERS)
+		return irqs_fail(in->reterr, IRQS_REFUSED, (int64_t)(in->base + in->pos),
+				 vms_path(parent, path, sizeof(path)),
+				 "only the device itself knows which pointers of '%s' are NULL", f->name);
+	if (f->bind == VMS_TAILQ || f->bind == VMS_LIST || f->bind == VMS_MAP)
+		return parse_list(in, f, parent);
+	if (!f->desc)
+		return parse_leaf(in, f, parent);
+	return f->count ? parse_structs(in, f, parent)
+			: parse_struct(in, f, f->desc, f->name, parent, VMS_NO_INDEX);
 }
 
 static int parse_fields(struct input *in, const struct vms_desc *d, uint32_t version, struct vms_node *parent)
@@ -96,7 +249,7 @@ static int parse_fields(struct input *in, const struct vms_desc *d, uint32_t ver
 	int rc = 0;
 
 	for (uint32_t i = 0; i < d->nfields && !rc; i++)
-		if (d->fields[i].since <= version)
+		if (vms_field_sent(&d->fields[i], NULL, version))
 			rc = parse_field(in, &d->fields[i], parent);
 	return rc;
 }
@@ -104,10 +257,11 @@ static int parse_fields(struct input *in, const struct vms_desc *d, uint32_t ver
 /* The description of the subsection that starts at the position, or NULL. */
 static const struct vms_desc *subsection_here(const struct input *in, const struct vms_desc *d)
 {
-	const uint8_t *p = in->data + in->pos;
+	const uint8_t *p = in->data ? in->data + in->pos : NULL;
 	uint64_t left = in->size - in->pos;
 
-	if (!d->subsections || left < 6 || p[0] != SUBSECTION_MARK || left < (uint64_t)2 + p[1] + 4)
+	if (!in->data || !d->subsections || left < 6 || p[0] != SUBSECTION_MARK ||
+	    left < (uint64_t)2 + p[1] + 4)
 		return NULL;
 	for (const struct vms_desc *const *s = d->subsections; *s; s++)
 		if (strlen((*s)->name) == p[1] && !memcmp((*s)->name, p + 2, p[1]))
@@ -122,17 +276,22 @@ static int check_version(struct input *in, const struct vms_desc *d, const struc
 	if (n->version >= d->minimum_version && n->version <= d->version)
 		return 0;
 	return irqs_fail(in->reterr, IRQS_MALFORMED, (int64_t)n->offset, vms_path(n, path, sizeof(path)),
-			 "version %" PRIu32 " is not in %" PRIu32 "..%" PRIu32, n->version, d->minimum_version,
-			 d->version);
+			 "version %" PRIu32 " is not in %" PRIu32 "..%" PRIu32, n->version,
+			 d->minimum_version, d->version);
 }
 
 static int parse_body(struct input *in, const struct vms_desc *d, struct vms_node *n)
 {
-	const struct vms_desc *sub;
 	int rc = check_version(in, d, n);
 
-	if (!rc)
-		rc = parse_fields(in, d, n->version, n);
+	return rc ? rc : parse_members(in, d, n->version, n);
+}
+
+static int parse_members(struct input *in, const struct vms_desc *d, uint32_t version, struct vms_node *n)
+{
+	const struct vms_desc *sub;
+	int rc = parse_fields(in, d, version, n);
+
 	while (!rc && (sub = subsection_here(in, d))) {
 		struct vms_node *s = vms_node_create(in->tree, VMS_SUBSECTION, sub->name, NULL);
 
@@ -148,8 +307,9 @@ static int parse_body(struct input *in, const struct vms_desc *d, struct vms_nod
 	return rc;
 }
 
-int vms_desc_parse(struct vms_tree *t, const struct vms_desc *d, struct vms_node *section, const uint8_t *data,
-		   uint64_t size, uint64_t offset, uint64_t *ret_used, struct irqs_error *reterr)
+int vms_desc_parse(struct vms_tree *t, const struct vms_desc *d, struct vms_node *section,
+		   const uint8_t *data, uint64_t size, uint64_t offset, uint64_t *ret_used,
+		   struct irqs_error *reterr)
 {
 	struct input in = { .tree = t, .data = data, .size = size, .base = offset, .reterr = reterr };
 	int rc;
@@ -167,15 +327,59 @@ int vms_desc_instantiate(struct vms_tree *t, const struct vms_desc *d, struct vm
 
 	n->vmsd = d->name;
 	n->version = d->version;
-	return parse_fields(&in, d, d->version, n);
+	return parse_members(&in, d, d->version, n);
 }
 
 static bool leaf_matches(const struct vms_field *f, const struct vms_node *n)
 {
-	uint32_t width = f->size;
+	uint32_t width = f->size, count = f->count ? f->count : 1;
 
+	if (!strcmp(f->type, "string"))
+		return n->kind == VMS_BYTES && !n->array;
+	if (f->count_name && !strcmp(f->type, "buffer"))
+		return n->kind == VMS_BYTES && n->width <= f->count && !n->array;
 	vms_int_type(f->type, &width, NULL);
-	return n->width == width && n->array == (f->count != 0) && n->count == (f->count ? f->count : 1);
+	return n->width == width && n->array == (f->count != 0) &&
+	       (f->count_name ? n->count <= count : n->count == count);
+}
+
+static bool array_matches(const struct vms_field *f, const struct vms_node *n)
+{
+	if (n->kind != VMS_ARRAY || (f->count_name ? n->count > f->count : n->count != f->count))
+		return false;
+	for (const struct vms_node *c = n->child; c; c = c->next)
+		if (!vms_desc_match(f->desc, c))
+			return false;
+	return true;
+}
+
+static bool field_matches(const struct vms_field *f, const struct vms_node *n)
+{
+	switch (f->bind) {
+	case VMS_TAILQ:
+	case VMS_LIST:
+	case VMS_MAP:
+		return n->kind == VMS_STRUCT && !strcmp(n->type, f->type);
+	default:
+		break;
+	}
+	if (!f->desc)
+		return leaf_matches(f, n);
+	if (f->count)
+		return array_matches(f, n);
+	return n->kind == VMS_STRUCT && vms_desc_match(f->desc, n);
+}
+
+/* The nodes of a row that is written in index form, one for each element, count as one field. */
+static const struct vms_node *behind_row(const struct vms_node *n)
+{
+	const struct vms_node *c = n->next;
+
+	if (n->index == VMS_NO_INDEX)
+		return c;
+	while (c && c->index != VMS_NO_INDEX && c->kind != VMS_SUBSECTION && !strcmp(c->name, n->name))
+		c = c->next;
+	return c;
 }
 
 bool vms_desc_match(const struct vms_desc *d, const struct vms_node *n)
@@ -185,20 +389,13 @@ bool vms_desc_match(const struct vms_desc *d, const struct vms_node *n)
 	for (uint32_t i = 0; i < d->nfields; i++) {
 		const struct vms_field *f = &d->fields[i];
 
-		if (f->since > n->version)
+		if (!vms_field_sent(f, NULL, n->version))
 			continue;
 		if (!c || c->kind == VMS_SUBSECTION || strcmp(c->name, f->name))
 			return false;
-		if (!f->desc) {
-			if (!leaf_matches(f, c))
-				return false;
-		} else if (f->count) {
-			if (c->kind != VMS_ARRAY || c->count != f->count || !vms_desc_match(f->desc, c->child))
-				return false;
-		} else if (c->kind != VMS_STRUCT || !vms_desc_match(f->desc, c)) {
+		if (f->bind != VMS_POINTERS && !field_matches(f, c))
 			return false;
-		}
-		c = c->next;
+		c = behind_row(c);
 	}
 	return !c || c->kind == VMS_SUBSECTION;
 }

@@ -53,6 +53,7 @@ struct vms_node {
 	/* Sections only. */
 	bool reshaped;     /* fields or subsections were added or removed since it was read */
 	const void *codec; /* private to the codec that read the section; NULL for a new one */
+	const char *path;  /* where the device is in the machine, when the source said it; else NULL */
 };
 
 struct vms_tree {
