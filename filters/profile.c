@@ -113,6 +113,8 @@ bool profile_kernel_ioapic(const struct profile *p)
 
 bool profile_has_x2apic(const struct profile *p)
 {
+	if (p->stated)
+		return p->x2apic;
 	if (p->kind == PROFILE_TCG)
 		return profile_at_least(p, TCG_X2APIC_MAJOR, 0);
 	return kinds[p->kind].kernel_lapic;
@@ -120,6 +122,8 @@ bool profile_has_x2apic(const struct profile *p)
 
 bool profile_has_tsc_deadline(const struct profile *p)
 {
+	if (p->stated)
+		return p->tsc_deadline;
 	return kinds[p->kind].tsc_deadline;
 }
 

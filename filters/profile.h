@@ -19,6 +19,8 @@ enum profile_kind {
 struct profile {
 	enum profile_kind kind;
 	unsigned int qemu_major, qemu_minor; /* 0, 0: not stated; the oldest QEMU we know (7.2) is assumed */
+	/* A host that said what it can (filters/profile_caps.h) is believed over the rules for its kind. */
+	bool stated, x2apic, tsc_deadline;
 };
 
 /**

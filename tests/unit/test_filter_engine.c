@@ -65,7 +65,7 @@ Test(filter_engine, what_is_no_profile_is_a_usage_error)
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct irqs_error err = { 0 };
-		struct profile p = { PROFILE_TCG, 77, 77 };
+		struct profile p = { .kind = PROFILE_TCG, .qemu_major = 77, .qemu_minor = 77 };
 
 		cr_expect(profile_parse(bad[i], &p, &err) == -EINVAL, "%s", bad[i]);
 		cr_expect(err.status == IRQS_USAGE && p.qemu_major == 77, "%s", bad[i]);
