@@ -10,7 +10,15 @@
 #define IRQSHIFT_VERSION "unversioned"
 #endif
 
-static const struct cli_command *const commands[] = { &cmd_convert, &cmd_check, &cmd_show, &cmd_diff };
+static const struct cli_command *const commands[] = {
+	&cmd_convert,
+	&cmd_check,
+	&cmd_show,
+	&cmd_diff,
+	&cmd_caps,
+	&cmd_schema,
+	&cmd_hints,
+};
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
 
