@@ -36,18 +36,18 @@ enum vms_kind {
 
 struct vms_node {
 	enum vms_kind kind;
-	const char *name; /* field or subsection name; a section's name in the stream ("apic") */
-	const char *type; /* vmdesc type ("uint32", "struct"); a section's irqshift type ("kvm-apic") */
-	const char *vmsd; /* vmsd_name of a section, subsection or struct; else NULL */
-	uint32_t version; /* of a section, subsection or struct */
+	const char *name;  /* field or subsection name; a section's name in the stream ("apic") */
+	const char *type;  /* vmdesc type ("uint32", "struct"); a section's irqshift type ("kvm-apic") */
+	const char *vmsd;  /* vmsd_name of a section, subsection or struct; else NULL */
+	uint32_t version;  /* of a section, subsection or struct */
 	uint32_t instance; /* instance_id of a section */
-	uint32_t index;   /* element of an array, or of an array written in index form; else VMS_NO_INDEX */
-	uint32_t width;   /* bytes of one element (VMS_INT 1 to 8) */
-	uint32_t count;   /* number of elements; 1 for a plain field; VMS_ARRAY: number of children */
-	bool array;       /* declared with an array length, even if that is 1 */
+	uint32_t index;    /* element of an array, or of an array written in index form; else VMS_NO_INDEX */
+	uint32_t width;    /* bytes of one element (VMS_INT 1 to 8) */
+	uint32_t count;    /* number of elements; 1 for a plain field; VMS_ARRAY: number of children */
+	bool array;        /* declared with an array length, even if that is 1 */
 	bool is_signed;
-	uint64_t offset;  /* where the node starts in the input, for messages; 0 for a new node */
-	uint8_t *data;    /* VMS_INT and VMS_BYTES: width * count bytes, writable */
+	uint64_t offset; /* where the node starts in the input, for messages; 0 for a new node */
+	uint8_t *data;   /* VMS_INT and VMS_BYTES: width * count bytes, writable */
 	struct vms_node *parent, *child, *last, *prev, *next;
 
 	/* Sections only. */
