@@ -70,6 +70,9 @@ static int to_user(struct filter_run *run, const struct vcpu *v, bool pic, struc
 	if (rc)
 		return rc;
 	bits = s.interrupt_request & USER_BITS;
+	/* QEMU 7.2 leaves the bit on a CPU under kvm-off that started long ago; there it spins once that CPU halts. */
+	if (!s.wait_for_sipi)
+		bits &= ~(uint64_t)CPU_INTERRUPT_SIPI;
 	rc = take_nmi(run, v, &s, &bits, reterr);
 	vector = lapic_deliverable(&s);
 	if (vector >= 0 || (pic && lapic_accepts_pic(&s)))

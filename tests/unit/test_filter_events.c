@@ -341,3 +341,11 @@ Test(filter_events, a_run_state_that_only_kvm_has_is_refused)
 	machine_set(&m, "cpu[1].env.mp_state", 9);
 	cr_expect(machine_refuses(&m, "kvm", "tcg", "cpu[1].env.mp_state", COST_FATAL));
 }
+
+Test(filter_events, a_start_up_ipi_that_nobody_waits_for_is_forgotten)
+{
+	machine_init(&m, PROFILE_KVM_OFF, 2);
+	machine_set(&m, "cpu_common[1].interrupt_request", CPU_INTERRUPT_SIPI);
+	cr_assert(!machine_convert(&m, "kvm-off", "tcg"));
+	machine_expect(&m, "cpu_common[1].interrupt_request", 0);
+}
