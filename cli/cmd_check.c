@@ -24,9 +24,12 @@ static int check(struct cli_input *in, const struct cli_conversion_options *opt,
 static int run(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{ "from", required_argument, NULL, 'f' },  { "to", required_argument, NULL, 't' },
-		{ "allow", required_argument, NULL, 'a' }, { "vmdesc", required_argument, NULL, 'd' },
-		{ "json", no_argument, NULL, 'j' },        { 0 },
+		{ "from", required_argument, NULL, 'f' },
+		{ "to", required_argument, NULL, 't' },
+		{ "allow", required_argument, NULL, 'a' },
+		{ "vmdesc", required_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
+		{ 0 },
 	};
 	struct cli_conversion_options opt = { 0 };
 	const char *vmdesc = NULL;

@@ -26,11 +26,16 @@ static void list_filters(void)
 static int parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{ "from", required_argument, NULL, 'f' },   { "to", required_argument, NULL, 't' },
-		{ "filter", required_argument, NULL, 'F' }, { "report", required_argument, NULL, 'r' },
-		{ "allow", required_argument, NULL, 'a' },  { "vmdesc", required_argument, NULL, 'd' },
-		{ "output", required_argument, NULL, 'o' }, { "json", no_argument, NULL, 'j' },
-		{ "verbose", no_argument, NULL, 'v' },      { "list-filters", no_argument, NULL, 'l' },
+		{ "from", required_argument, NULL, 'f' },
+		{ "to", required_argument, NULL, 't' },
+		{ "filter", required_argument, NULL, 'F' },
+		{ "report", required_argument, NULL, 'r' },
+		{ "allow", required_argument, NULL, 'a' },
+		{ "vmdesc", required_argument, NULL, 'd' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "list-filters", no_argument, NULL, 'l' },
 		{ 0 },
 	};
 	size_t nfilters = 0;

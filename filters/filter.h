@@ -27,11 +27,14 @@ struct filter {
 	/* Changes the tree and says so in the report. Return: 0, or -errno with @reterr for a tree that is broken
 	 * (a refusal is a REPORT_REFUSED entry and not an error). */
 	int (*run)(struct filter_run *run, struct irqs_error *reterr);
+	/* Filters made at run time: what they are made of, and in place of @wants a question that gets it too. */
+	const void *data;
+	bool (*applies)(const struct filter *self, const struct profile *from, const struct profile *to);
 };
 
 struct filter_options {
-	enum report_cost allow;      /* highest cost that may be done: COST_APPROXIMATE unless told otherwise */
-	const char *const *only;     /* names of filters to run, NULL-terminated; NULL: all that the pair wants */
+	enum report_cost allow;  /* highest cost that may be done: COST_APPROXIMATE unless told otherwise */
+	const char *const *only; /* names of filters to run, NULL-terminated; NULL: all that the pair wants */
 };
 
 /* filter_builtin - the i-th built-in filter, NULL past the end. */
