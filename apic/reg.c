@@ -172,6 +172,16 @@ static const char *desc_name(const struct vms_node *section)
 	return section->kind == VMS_SECTION || !section->vmsd ? section->name : section->vmsd;
 }
 
+/* Whether a section carries @row; rows of one description stand together, so that @row - 1 often has the answer. */
+static bool carries(const struct reg_chip *chip, const struct reg_row *row, const struct vms_node *section, bool before)
+{
+	if (!row->vms || !row->desc)
+		return false;
+	if (row > chip->rows && row[-1].vms && row[-1].desc == row->desc)
+		return before;
+	return !strcmp(row->desc->name, desc_name(section));
+}
+
 /* Not by path: two names of one section can read alike ("channels[0].next_transition_time"). */
 static bool find_place(const struct reg_row *row, const struct vms_node *section, unsigned int i,
 		       struct place *ret)
@@ -179,8 +189,6 @@ static bool find_place(const struct reg_row *row, const struct vms_node *section
 	const struct vms_node *n = section;
 	char element[64];
 
-	if (!row->vms || !row->desc || strcmp(row->desc->name, desc_name(section)))
-		return false;
 	if (row->sub)
 		n = vms_subsection(n, row->sub->name);
 	if (n && row->in) {
@@ -205,6 +213,16 @@ static bool find_place(const struct reg_row *row, const struct vms_node *section
 		return true;
 	}
 	return false;
+}
+
+/* As find_place(); @p is the place of the element before, whose array goes on unless it is written in index form. */
+static bool next_place(const struct reg_row *row, const struct vms_node *section, unsigned int i, bool has_before,
+		       struct place *p)
+{
+	if (!has_before || row->in || !row->vms->count || p->node->index != VMS_NO_INDEX)
+		return find_place(row, section, i, p);
+	p->element = row->vms_base + i;
+	return p->element < p->node->count;
 }
 
 static int fail_absent(const struct reg_chip *chip, const struct vms_node *section, struct irqs_error *reterr)
@@ -240,17 +258,23 @@ static int walk_in(const struct reg_chip *chip, const struct vms_node *section, 
 		   struct irqs_error *reterr)
 {
 	unsigned int found = 0;
+	bool here = false;
 	int rc = 0;
 
-	for (unsigned int r = 0; r < chip->nrows && !rc; r++)
-		for (unsigned int i = 0; i < chip->rows[r].count && !rc; i++) {
-			struct place p;
+	for (unsigned int r = 0; r < chip->nrows && !rc; r++) {
+		const struct reg_row *row = &chip->rows[r];
+		struct place p;
+		bool has = false;
 
-			if (!find_place(&chip->rows[r], section, i, &p))
+		here = carries(chip, row, section, here);
+		for (unsigned int i = 0; here && i < row->count && !rc; i++) {
+			has = next_place(row, section, i, has, &p);
+			if (!has)
 				continue;
 			found++;
-			rc = load_element(&chip->rows[r], &p, state, i, reterr);
+			rc = load_element(row, &p, state, i, reterr);
 		}
+	}
 	return rc || found ? rc : fail_absent(chip, section, reterr);
 }
 
@@ -313,18 +337,24 @@ static int walk_out(const struct reg_chip *chip, const void *state, struct vms_n
 		    struct irqs_error *reterr)
 {
 	unsigned int found = 0;
+	bool here = false;
 	int rc = 0;
 
-	for (unsigned int r = 0; r < chip->nrows && !rc; r++)
-		for (unsigned int i = 0; i < chip->rows[r].count && !rc; i++) {
-			struct place p;
+	for (unsigned int r = 0; r < chip->nrows && !rc; r++) {
+		const struct reg_row *row = &chip->rows[r];
+		struct place p;
+		bool has = false;
 
-			if (!find_place(&chip->rows[r], section, i, &p))
+		here = carries(chip, row, section, here);
+		for (unsigned int i = 0; here && i < row->count && !rc; i++) {
+			has = next_place(row, section, i, has, &p);
+			if (!has)
 				continue;
 			found++;
-			if (reg_known(&chip->rows[r], state, i))
-				rc = store_element(&chip->rows[r], state, i, &p, commit, reterr);
+			if (reg_known(row, state, i))
+				rc = store_element(row, state, i, &p, commit, reterr);
 		}
+	}
 	return rc || found ? rc : fail_absent(chip, section, reterr);
 }
 

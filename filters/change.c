@@ -163,6 +163,14 @@ int change_bank(struct filter_run *run, struct vms_node *apic, const struct lapi
 	return rc;
 }
 
+/* As vms_find_section(), looking behind the one of the CPU before first: QEMU writes the CPUs in one order. */
+static struct vms_node *next_common(const struct vms_node *machine, const struct vms_node *before, uint32_t instance)
+{
+	struct vms_node *s = before ? vms_next_section(machine, before, "cpu_common") : NULL;
+
+	return s && s->instance == instance ? s : vms_find_section(machine, "cpu_common", instance);
+}
+
 bool vcpu_next(const struct vms_node *machine, struct vcpu *v)
 {
 	bool first = !v->cpu, had_apic = first || v->apic;
@@ -171,7 +179,7 @@ bool vcpu_next(const struct vms_node *machine, struct vcpu *v)
 	if (!v->cpu)
 		return false;
 	v->apic = had_apic ? vms_next_section(machine, first ? NULL : v->apic, "apic") : NULL;
-	v->common = vms_find_section(machine, "cpu_common", v->cpu->instance);
+	v->common = next_common(machine, v->common, v->cpu->instance);
 	return true;
 }
 
