@@ -12,6 +12,7 @@ extern const struct filter filter_x2apic, filter_tsc_deadline;  /* modes.c */
 extern const struct filter filter_cpu_state, filter_hflags;     /* cpustate.c, hflags.c */
 extern const struct filter filter_nested;                       /* nested.c */
 extern const struct filter filter_subsections, filter_paravirt; /* subsections.c, paravirt.c */
+extern const struct filter filter_newer;                        /* newer.c */
 extern const struct filter filter_unack;                        /* unack.c */
 extern const struct filter filter_exceptions;                   /* exceptions.c */
 extern const struct filter filter_directed_eoi, filter_visible; /* visible.c */

@@ -19,6 +19,7 @@ static const struct filter *const builtin[] = {
 	&filter_tsc,
 	&filter_paravirt,
 	&filter_subsections,
+	&filter_newer,
 	&filter_hflags,
 	&filter_exceptions,
 	&filter_unack,

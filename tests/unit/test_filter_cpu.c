@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "apic/cpu.h"
+#include "apic/pic.h"
 #include "machine.h"
 
 static struct machine m;
@@ -266,4 +267,24 @@ Test(filter_cpu, an_instruction_clock_is_refused_by_kvm)
 	cr_assert(
 		vms_add_subsection(&m.tree, vms_find_section(m.tree.machine, "timer", 0), "timer/icount", 1));
 	cr_expect(machine_refuses(&m, "tcg", "kvm", "timer[0].timer/icount", COST_FATAL));
+}
+
+Test(filter_cpu, a_subsection_that_an_older_qemu_refuses_is_lossy_to_drop)
+{
+	machine_init(&m, PROFILE_KVM, 1);
+	cr_assert(machine_add(&m, "i8259", 0, pic_vms_desc.subsections[0]));
+	cr_expect(machine_refuses(&m, "kvm@qemu-10.0", "tcg@qemu-7.2", "i8259[0].i8259/ltim", COST_LOSSY));
+	machine_deinit(&m);
+	machine_init(&m, PROFILE_KVM, 1);
+	cr_assert(machine_add(&m, "i8259", 0, pic_vms_desc.subsections[0]));
+	cr_expect(!machine_convert_allow(&m, "kvm@qemu-10.0", "tcg@qemu-7.2", COST_LOSSY));
+	cr_expect(!vms_lookup(m.tree.machine, "i8259[0].i8259/ltim"));
+}
+
+Test(filter_cpu, a_subsection_that_the_target_knows_stays)
+{
+	machine_init(&m, PROFILE_KVM, 1);
+	cr_assert(machine_add(&m, "i8259", 0, pic_vms_desc.subsections[0]));
+	cr_expect(!machine_convert(&m, "kvm@qemu-10.0", "tcg@qemu-10.0"));
+	cr_expect(vms_lookup(m.tree.machine, "i8259[0].i8259/ltim"));
 }
