@@ -8,6 +8,10 @@
 
 #include "cli/cli.h"
 #include "stream/hints_json.h"
+#include "stream/hints_qmp.h"
+
+/* For all that a QEMU is asked. */
+#define QMP_TIMEOUT_MS 10000
 
 static int print_text(char *text)
 {
@@ -37,31 +41,64 @@ static int collect(struct cli_input *in, struct hints *h, struct irqs_error *ret
 	return rc ? rc : hints_from_stream(h, &in->stream, reterr);
 }
 
-static int run_dump(int argc, char **argv)
+static int dump_running(const char *path)
 {
-	static const struct option longs[] = { { "vmdesc", required_argument, NULL, 'd' }, { 0 } };
 	struct irqs_error err = { 0 };
-	const char *vmdesc = NULL;
+	struct hints h;
+	struct qmp q;
+	int status;
+
+	if (qmp_connect(&q, path, QMP_TIMEOUT_MS, &err))
+		return cli_fail(&err, path);
+	hints_init(&h);
+	status = hints_from_qmp(&h, &q, &err) ? cli_fail(&err, path) : print_text(hints_json(&h));
+	hints_deinit(&h);
+	qmp_close(&q);
+	return status;
+}
+
+static int dump_saved(const char *path, const char *vmdesc)
+{
+	struct irqs_error err = { 0 };
 	struct cli_input in;
 	struct hints h;
-	int c, status;
+	int status = cli_open(&in, path, vmdesc);
 
-	while ((c = getopt_long(argc, argv, ":", longs, NULL)) >= 0) {
-		if (c != 'd')
-			return cli_usage(&cmd_hints, "%s: %s", argv[optind - 1],
-					 c == ':' ? "needs a value" : "no such option");
-		vmdesc = optarg;
-	}
-	if (argc - optind != 1)
-		return cli_usage(&cmd_hints, "one stream is needed");
-	status = cli_open(&in, argv[optind], vmdesc);
 	if (status)
 		return status;
 	hints_init(&h);
-	status = collect(&in, &h, &err) ? cli_fail(&err, argv[optind]) : print_text(hints_json(&h));
+	status = collect(&in, &h, &err) ? cli_fail(&err, path) : print_text(hints_json(&h));
 	hints_deinit(&h);
 	cli_close(&in);
 	return status;
+}
+
+static int run_dump(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "qmp", required_argument, NULL, 'q' },
+		{ "vmdesc", required_argument, NULL, 'd' },
+		{ 0 },
+	};
+	const char *vmdesc = NULL, *qmp = NULL;
+	int c;
+
+	while ((c = getopt_long(argc, argv, ":", longs, NULL)) >= 0) {
+		if (c == 'q')
+			qmp = optarg;
+		else if (c == 'd')
+			vmdesc = optarg;
+		else
+			return cli_usage(&cmd_hints, "%s: %s", argv[optind - 1],
+					 c == ':' ? "needs a value" : "no such option");
+	}
+	if (qmp && (vmdesc || argc != optind))
+		return cli_usage(&cmd_hints, "--qmp asks a running machine: it goes with no stream and no --vmdesc");
+	if (qmp)
+		return dump_running(qmp);
+	if (argc - optind != 1)
+		return cli_usage(&cmd_hints, "one stream is needed");
+	return dump_saved(argv[optind], vmdesc);
 }
 
 static int load(const char *path, int (*how)(struct hints *ret, int fd, struct irqs_error *reterr),
@@ -145,9 +182,11 @@ static int run(int argc, char **argv)
 const struct cli_command cmd_hints = {
 	.name = "hints",
 	.run = run,
-	.usage = "dump [--vmdesc F] IN | apply --config CONFIG [--json] HINTS",
-	.summary = "what a saved machine was that its configuration does not say",
+	.usage = "dump [--vmdesc F] IN | dump --qmp SOCKET | apply --config CONFIG [--json] HINTS",
+	.summary = "what a machine was that its configuration does not say",
 	.help = "  dump IN         the hints of a stream, as JSON\n"
+		"  --qmp SOCKET    dump only: of a running machine, asked over the QMP unix socket of its QEMU;\n"
+		"                  nothing is changed\n"
 		"  --vmdesc F      take the vmdescription from F (a stream of a twin machine, or the JSON)\n"
 		"  apply HINTS     every value of a configuration's devices and where it comes from:\n"
 		"                  the configuration, a hint, or neither (the default); hints for other\n"

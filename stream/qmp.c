@@ -170,24 +170,35 @@ int qmp_open(struct qmp *q, int to, int from, int timeout_ms, struct irqs_error 
 	return rc;
 }
 
+/* EAGAIN: QEMU serves another client, and its queue is full. */
+static int connect_until(int fd, const struct sockaddr_un *addr, int64_t deadline_ms, struct irqs_error *reterr)
+{
+	while (connect(fd, (const struct sockaddr *)addr, sizeof(*addr))) {
+		if (errno != EAGAIN && errno != EINTR)
+			return irqs_fail_errno(reterr, errno, "cannot connect");
+		if (now_ms() >= deadline_ms)
+			return irqs_fail_errno(reterr, ETIMEDOUT, "QEMU does not answer");
+		poll(NULL, 0, 20);
+	}
+	return 0;
+}
+
 int qmp_connect(struct qmp *q, const char *path, int timeout_ms, struct irqs_error *reterr)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int64_t deadline_ms = now_ms() + timeout_ms;
 	int fd, rc;
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return irqs_fail(reterr, IRQS_USAGE, IRQS_NO_OFFSET, NULL,
 				 "the name of a socket has at most %zu bytes", sizeof(addr.sun_path) - 1);
 	memcpy(addr.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return irqs_fail_errno(reterr, errno, "a socket");
-	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr))) {
-		rc = irqs_fail_errno(reterr, errno, "cannot connect");
-		close(fd);
-		return rc;
-	}
-	rc = qmp_open(q, fd, fd, timeout_ms, reterr);
+	rc = connect_until(fd, &addr, deadline_ms, reterr);
+	if (!rc)
+		rc = qmp_open(q, fd, fd, (int)(deadline_ms - now_ms()), reterr);
 	if (rc)
 		close(fd);
 	else

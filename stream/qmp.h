@@ -35,7 +35,7 @@ struct qmp {
  */
 int qmp_open(struct qmp *q, int to, int from, int timeout_ms, struct irqs_error *reterr);
 
-/* qmp_connect - as qmp_open(), over the unix socket at @path. */
+/* qmp_connect - as qmp_open(), over the unix socket at @path, which serves one client at a time. */
 int qmp_connect(struct qmp *q, const char *path, int timeout_ms, struct irqs_error *reterr);
 
 /**

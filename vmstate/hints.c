@@ -22,9 +22,6 @@ const struct hint_row hint_rows[] = {
 	{ 0 },
 };
 
-/* The version register of the kernel's IOAPIC (arch/x86/kvm/ioapic.h, IOAPIC_VERSION_ID). */
-#define KERNEL_IOAPIC_VERSION "0x11"
-
 #define APIC_BASE_X2APIC (UINT64_C(1) << 10)
 
 void hints_init(struct hints *h)
@@ -233,7 +230,7 @@ static int from_section(struct hints *h, const struct vms_node *s, struct irqs_e
 	if (!rc && !strcmp(s->name, "apic") && vms_get_or(s, "apicbase", 0) & APIC_BASE_X2APIC)
 		rc = hints_add(h, device, "x2apic", "yes", reterr);
 	if (!rc && !strcmp(s->name, "ioapic") && s->type && !strcmp(s->type, "kvm-ioapic"))
-		rc = hints_add(h, device, "version", KERNEL_IOAPIC_VERSION, reterr);
+		rc = hints_add(h, device, "version", HINTS_KERNEL_IOAPIC_VERSION, reterr);
 	return rc;
 }
 

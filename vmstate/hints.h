@@ -18,6 +18,9 @@
 #define HINTS_MACHINE "machine"
 #define HINTS_STREAM "stream"
 
+/* The version register of the kernel's IOAPIC (arch/x86/kvm/ioapic.h, IOAPIC_VERSION_ID). */
+#define HINTS_KERNEL_IOAPIC_VERSION "0x11"
+
 /* More are refused: a bound against hostile input. */
 #define HINTS_MAX 32768
 
