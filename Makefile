@@ -12,6 +12,7 @@ bindir    ?= $(PREFIX)/bin
 libdir    ?= $(PREFIX)/lib
 includedir ?= $(PREFIX)/include
 mandir    ?= $(PREFIX)/share/man
+datadir   ?= $(PREFIX)/share/irqshift
 CFLAGS    ?= -O2 -g
 FUZZ_CC   ?= clang
 FUZZ_TIME ?= 30
@@ -244,11 +245,13 @@ install: all
 	install -m 644 $(B)/irqshift.pc '$(DESTDIR)$(libdir)/pkgconfig/irqshift.pc'
 	for h in $(public_headers); do install -D -m 644 "$$h" '$(DESTDIR)$(includedir)/irqshift/'"$$h" || exit; done
 	for m in $(man_pages); do install -m 644 "$$m" '$(DESTDIR)$(mandir)/man1/' || exit; done
+	install -d '$(DESTDIR)$(datadir)/rules'
+	install -m 644 docs/rules.schema.json filters/rules/*.json '$(DESTDIR)$(datadir)/rules/'
 
 uninstall:
 	rm -f '$(DESTDIR)$(bindir)/irqshift' '$(DESTDIR)$(libdir)/pkgconfig/irqshift.pc'
 	rm -f $(foreach s,a so so.$(SOVERSION) so.$(VERSION),'$(DESTDIR)$(libdir)/libirqshift.$s')
-	rm -rf '$(DESTDIR)$(includedir)/irqshift'
+	rm -rf '$(DESTDIR)$(includedir)/irqshift' '$(DESTDIR)$(datadir)'
 	rm -f $(foreach m,$(man_pages),'$(DESTDIR)$(mandir)/man1/$(notdir $m)')
 
 clean:

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "filters/filter.h"
+#include "filters/rules.h"
 #include "stream/qemu.h"
 
 #define CLI_NAME "irqshift"
@@ -49,18 +50,39 @@ struct cli_input {
 int cli_open(struct cli_input *in, const char *path, const char *vmdesc);
 void cli_close(struct cli_input *in);
 
+/* The values of --filter, sorted into names and files with rules. */
+struct cli_filters {
+	const char **names; /* of built-in filters, NULL-terminated; NULL: none was given */
+	const struct filter **extra;
+	struct rules **rules;
+	size_t nrules;
+};
+
+/**
+ * cli_filters_load - read the files among the values of --filter
+ * @f: receives them; release with cli_filters_unload(), after the report that names them
+ * @args: NULL-terminated, or NULL. A file ends in ".json" or has a '/' in its name; ":forward" or ":back"
+ *        behind it sets its direction
+ *
+ * Return: 0, or the exit status after the error was printed.
+ */
+int cli_filters_load(struct cli_filters *f, const char *const *args);
+void cli_filters_unload(struct cli_filters *f);
+
 /* What convert and check do alike. */
 struct cli_conversion {
 	struct profile from, to;
 	struct report report;
+	struct cli_filters filters;
 	int rc; /* of filter_convert() */
 	struct irqs_error error;
 };
 
 struct cli_conversion_options {
-	const char *from, *to; /* profile names; @from may be NULL */
+	const char *from, *to; /* hosts, see target_parse(); @from may be NULL */
+	const char *hints;     /* file of compat hints, or NULL */
 	bool allow_lossy;
-	const char **filters; /* names, NULL-terminated; NULL: all */
+	const char **filters; /* values of --filter, NULL-terminated; NULL: none */
 };
 
 /**
@@ -70,6 +92,7 @@ struct cli_conversion_options {
  * error was printed. The report is there in the first two cases and must be released.
  */
 int cli_convert(struct cli_input *in, const struct cli_conversion_options *opt, struct cli_conversion *ret);
+void cli_conversion_deinit(struct cli_conversion *c);
 
 /* cli_print_report - the report as a table for a person. */
 void cli_print_report(const struct cli_conversion *c, FILE *out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -17,23 +18,25 @@ static int check(struct cli_input *in, const struct cli_conversion_options *opt,
 		status = IRQS_SYSTEM;
 	if (status == IRQS_REFUSED)
 		cli_fail(&c.error, in->path);
-	report_deinit(&c.report);
+	cli_conversion_deinit(&c);
 	return status;
 }
 
-static int run(int argc, char **argv)
+static int run_with(int argc, char **argv, struct cli_conversion_options *opt)
 {
 	static const struct option longs[] = {
 		{ "from", required_argument, NULL, 'f' },
 		{ "to", required_argument, NULL, 't' },
 		{ "allow", required_argument, NULL, 'a' },
 		{ "vmdesc", required_argument, NULL, 'd' },
+		{ "filter", required_argument, NULL, 'F' },
+		{ "hints", required_argument, NULL, 'H' },
 		{ "json", no_argument, NULL, 'j' },
 		{ 0 },
 	};
-	struct cli_conversion_options opt = { 0 };
 	const char *vmdesc = NULL;
 	struct cli_input in;
+	size_t nfilters = 0;
 	bool json = false;
 	int c, status;
 
@@ -41,18 +44,28 @@ static int run(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, ":", longs, NULL)) >= 0) {
 		switch (c) {
 		case 'f':
-			opt.from = optarg;
+			opt->from = optarg;
 			break;
 		case 't':
-			opt.to = optarg;
+			opt->to = optarg;
 			break;
 		case 'a':
 			if (strcmp(optarg, "lossy") != 0)
 				return cli_usage(&cmd_check, "--allow %s: only 'lossy' can be allowed", optarg);
-			opt.allow_lossy = true;
+			opt->allow_lossy = true;
+			break;
+		case 'H':
+			opt->hints = optarg;
 			break;
 		case 'd':
 			vmdesc = optarg;
+			break;
+		case 'F':
+			if (!opt->filters)
+				opt->filters = calloc((size_t)argc, sizeof(char *));
+			if (!opt->filters)
+				return cli_usage(&cmd_check, "out of memory");
+			opt->filters[nfilters++] = optarg;
 			break;
 		case 'j':
 			json = true;
@@ -63,26 +76,38 @@ static int run(int argc, char **argv)
 			return cli_usage(&cmd_check, "%s: no such option", argv[optind - 1]);
 		}
 	}
-	if (!opt.to)
+	if (!opt->to)
 		return cli_usage(&cmd_check, "--to is missing");
 	if (argc - optind != 1)
 		return cli_usage(&cmd_check, "one input is needed");
 	status = cli_open(&in, argv[optind], vmdesc);
 	if (status)
 		return status;
-	status = check(&in, &opt, json);
+	status = check(&in, opt, json);
 	cli_close(&in);
+	return status;
+}
+
+static int run(int argc, char **argv)
+{
+	struct cli_conversion_options opt = { 0 };
+	int status = run_with(argc, argv, &opt);
+
+	free(opt.filters);
 	return status;
 }
 
 const struct cli_command cmd_check = {
 	.name = "check",
 	.run = run,
-	.usage = "[--from P] --to P [--allow lossy] [--vmdesc F] [--json] IN",
+	.usage = "[--from P] --to P [--allow lossy] [--filter F]... [--vmdesc F] [--json] IN",
 	.summary = "say whether a stream would survive a conversion, and what would change",
 	.help = "  --from P       kind of host that saved it; found from the stream when not given\n"
-		"  --to P         kind of host that shall load it\n"
+		"  --to P         kind of host that shall load it; also FILE or KIND:FILE, what\n"
+		"                 'caps --json' wrote there\n"
 		"  --allow lossy  as with convert\n"
+		"  --filter F     as with convert\n"
+		"  --hints F      compat hints of the machine: 'hints dump' wrote them\n"
 		"  --vmdesc F     take the vmdescription from F (a stream of a twin machine, or the JSON)\n"
 		"  --json         print the report as JSON\n",
 };

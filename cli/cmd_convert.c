@@ -32,6 +32,7 @@ static int parse(int argc, char **argv, struct options *o)
 		{ "report", required_argument, NULL, 'r' },
 		{ "allow", required_argument, NULL, 'a' },
 		{ "vmdesc", required_argument, NULL, 'd' },
+		{ "hints", required_argument, NULL, 'H' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "verbose", no_argument, NULL, 'v' },
@@ -64,6 +65,9 @@ static int parse(int argc, char **argv, struct options *o)
 			if (strcmp(optarg, "lossy") != 0)
 				return cli_usage(&cmd_convert, "--allow %s: only 'lossy' can be allowed", optarg);
 			o->conversion.allow_lossy = true;
+			break;
+		case 'H':
+			o->conversion.hints = optarg;
 			break;
 		case 'd':
 			o->vmdesc = optarg;
@@ -154,7 +158,7 @@ static int convert(struct cli_input *in, const struct options *o)
 		rc = write_report(&c, o->report);
 	if (!rc && !status)
 		rc = write_stream(in, o->output);
-	report_deinit(&c.report);
+	cli_conversion_deinit(&c);
 	return status ? status : rc;
 }
 
@@ -182,13 +186,16 @@ const struct cli_command cmd_convert = {
 	.summary = "turn a stream of one kind of host into one that another kind loads",
 	.help = "  --from P        kind of host that saved it: kvm, kvm-split, kvm-off, tcg, each also with\n"
 		"                  @qemu-VERSION; found from the stream when not given\n"
-		"  --to P          kind of host that shall load it\n"
+		"  --to P          kind of host that shall load it; also FILE or KIND:FILE, what\n"
+		"                  'caps --json' wrote there\n"
 		"  -o, --output F  output; '-' is standard output. Complete or absent, never in between\n"
 		"  --report F      write the report as JSON\n"
 		"  --json          print the report as JSON\n"
 		"  -v, --verbose   print the report as text to standard error\n"
 		"  --allow lossy   also make changes that cost the guest something\n"
-		"  --filter NAME   run only this filter (may be given again)\n"
+		"  --filter F      run only this built-in filter, or run besides the rules in file F, which ends in\n"
+		"                  .json or has a '/' in it; F:back takes them backwards (may be given again)\n"
 		"  --list-filters  print the filters and leave\n"
+		"  --hints F       compat hints of the machine: 'hints dump' wrote them\n"
 		"  --vmdesc F      take the vmdescription from F (a stream of a twin machine, or the JSON)\n",
 };

@@ -5,20 +5,49 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/target.h"
 
 #define FILTER_DETECT "detect"
+#define FILTER_HINTS "hints"
+
+/* Hints say what saved the machine, unless the user does. */
+static int read_hints(const struct vms_tree *tree, const struct cli_conversion_options *opt, struct cli_conversion *c,
+		      bool *ret_known)
+{
+	struct target_hints hints;
+	char name[64];
+	int rc = opt->hints ? target_hints(opt->hints, tree->machine, &hints, &c->error) : 0;
+
+	*ret_known = false;
+	if (rc || !opt->hints)
+		return rc;
+	if (hints.ignored)
+		report_add(&c->report, FILTER_HINTS, REPORT_KEPT, COST_LOSSLESS, hints.first_ignored, NULL, NULL,
+			   "hints for devices that are not in the machine are ignored: %u of them, this the first",
+			   hints.ignored);
+	if (opt->from || !hints.has_kind)
+		return 0;
+	c->from = hints.from;
+	*ret_known = true;
+	report_add(&c->report, FILTER_HINTS, REPORT_KEPT, COST_LOSSLESS, "machine", NULL,
+		   profile_format(&c->from, name, sizeof(name)), "the hints say what kind of host saved it");
+	return 0;
+}
 
 static int find_profiles(struct cli_input *in, const struct cli_conversion_options *opt, struct cli_conversion *c)
 {
 	struct vms_tree *tree = &in->stream.tree;
 	char evidence[256], name[64];
-	int rc = profile_parse(opt->to, &c->to, &c->error);
+	bool known;
+	int rc = target_parse(opt->to, &c->to, &c->error);
 
+	if (!rc)
+		rc = read_hints(tree, opt, c, &known);
 	if (rc)
 		return rc;
 	if (opt->from) {
-		rc = profile_parse(opt->from, &c->from, &c->error);
-	} else {
+		rc = target_parse(opt->from, &c->from, &c->error);
+	} else if (!known) {
 		rc = profile_detect(tree->machine, &c->from, evidence, sizeof(evidence), &c->error);
 		if (!rc)
 			report_add(&c->report, FILTER_DETECT, REPORT_KEPT, COST_LOSSLESS, "machine", NULL,
@@ -33,10 +62,15 @@ int cli_convert(struct cli_input *in, const struct cli_conversion_options *opt, 
 {
 	struct filter_options options = {
 		.allow = opt->allow_lossy ? COST_LOSSY : COST_APPROXIMATE,
-		.only = (const char *const *)opt->filters,
 	};
+	int status;
 
 	*ret = (struct cli_conversion){ 0 };
+	status = cli_filters_load(&ret->filters, (const char *const *)opt->filters);
+	if (status)
+		return status;
+	options.only = (const char *const *)ret->filters.names;
+	options.extra = ret->filters.extra;
 	report_init(&ret->report);
 	ret->rc = find_profiles(in, opt, ret);
 	if (!ret->rc)
@@ -46,8 +80,14 @@ int cli_convert(struct cli_input *in, const struct cli_conversion_options *opt, 
 		return IRQS_DONE;
 	if (ret->rc == -EOPNOTSUPP)
 		return IRQS_REFUSED;
-	report_deinit(&ret->report);
+	cli_conversion_deinit(ret);
 	return cli_fail(&ret->error, ret->error.status == IRQS_USAGE ? NULL : in->path);
+}
+
+void cli_conversion_deinit(struct cli_conversion *c)
+{
+	report_deinit(&c->report);
+	cli_filters_unload(&c->filters);
 }
 
 void cli_print_report(const struct cli_conversion *c, FILE *out)

@@ -107,6 +107,28 @@ static bool named(const char *const *only, const char *name)
 	return false;
 }
 
+static size_t count_extra(const struct filter_options *opt)
+{
+	size_t n = 0;
+
+	while (opt->extra && opt->extra[n])
+		n++;
+	return n;
+}
+
+static int check_extra(const struct filter_options *opt, struct irqs_error *reterr)
+{
+	for (size_t i = 0; i < count_extra(opt); i++) {
+		const char *name = opt->extra[i]->name;
+
+		if (!find_builtin(name) && !in_set(opt->extra, i, name))
+			continue;
+		irqs_fail(reterr, IRQS_USAGE, IRQS_NO_OFFSET, NULL, "two filters have the name %s", name);
+		return -EEXIST;
+	}
+	return 0;
+}
+
 static int check_names(const struct filter_options *opt, struct irqs_error *reterr)
 {
 	for (const char *const *name = opt->only; name && *name; name++) {
@@ -115,31 +137,51 @@ static int check_names(const struct filter_options *opt, struct irqs_error *rete
 		irqs_fail(reterr, IRQS_USAGE, IRQS_NO_OFFSET, NULL, "no such filter: %s", *name);
 		return -ENOENT;
 	}
-	return 0;
+	return check_extra(opt, reterr);
 }
 
-static int run_filters(struct filter_run *run, const struct filter_options *opt, struct irqs_error *reterr)
+static bool wants(const struct filter *f, const struct filter_run *run)
 {
-	const struct filter *chosen[NBUILTIN], *order[NBUILTIN];
-	size_t count = 0;
-	int rc;
+	return f->applies ? f->applies(f, run->from, run->to) : f->wants(run->from, run->to);
+}
 
-	for (size_t i = 0; i < NBUILTIN; i++)
-		if (builtin[i]->wants(run->from, run->to) &&
-		    (!opt->only || named(opt->only, builtin[i]->name)))
-			chosen[count++] = builtin[i];
-	if (!count)
-		return 0;
-	/* The clock of all timers at the time of the save. A machine without it can only be left as it is. */
-	run->now_ns = clock_now(run->tree->machine);
-	if (run->now_ns == REG_NO_TIME)
-		return irqs_fail(reterr, IRQS_MALFORMED, IRQS_NO_OFFSET, "timer.cpu_clock_offset",
-				 "no such field: it says when the machine was saved");
-	rc = filter_order(chosen, count, order, reterr);
+static int run_chosen(struct filter_run *run, const struct filter **chosen, size_t count, const struct filter **order,
+		      struct irqs_error *reterr)
+{
+	int rc = filter_order(chosen, count, order, reterr);
+
 	for (size_t i = 0; i < count && !rc; i++) {
 		run->self = order[i];
 		rc = order[i]->run(run, reterr);
 	}
+	return rc;
+}
+
+static int run_filters(struct filter_run *run, const struct filter_options *opt, struct irqs_error *reterr)
+{
+	const struct filter **chosen;
+	size_t count = 0, nbuiltin, most = NBUILTIN + count_extra(opt);
+	int rc = 0;
+
+	chosen = calloc(2 * most, sizeof(const struct filter *));
+	if (!chosen)
+		return irqs_fail_nomem(reterr);
+	for (size_t i = 0; i < NBUILTIN; i++)
+		if (builtin[i]->wants(run->from, run->to) &&
+		    (!opt->only || named(opt->only, builtin[i]->name)))
+			chosen[count++] = builtin[i];
+	nbuiltin = count;
+	for (size_t i = 0; opt->extra && opt->extra[i]; i++)
+		if (wants(opt->extra[i], run))
+			chosen[count++] = opt->extra[i];
+	/* The clock of all timers at the time of the save. A machine without it can only be left as it is. */
+	run->now_ns = clock_now(run->tree->machine);
+	if (nbuiltin && run->now_ns == REG_NO_TIME)
+		rc = irqs_fail(reterr, IRQS_MALFORMED, IRQS_NO_OFFSET, "timer.cpu_clock_offset",
+			       "no such field: it says when the machine was saved");
+	else if (count)
+		rc = run_chosen(run, chosen, count, chosen + most, reterr);
+	free(chosen);
 	return rc;
 }
 

@@ -34,7 +34,9 @@ struct filter {
 
 struct filter_options {
 	enum report_cost allow;  /* highest cost that may be done: COST_APPROXIMATE unless told otherwise */
-	const char *const *only; /* names of filters to run, NULL-terminated; NULL: all that the pair wants */
+	const char *const *only; /* names of built-in filters to run, NULL-terminated; NULL: all the pair wants */
+	/* Filters to run besides, behind the built-in ones; NULL-terminated, or NULL. @only does not hold for them. */
+	const struct filter *const *extra;
 };
 
 /* filter_builtin - the i-th built-in filter, NULL past the end. */

@@ -25,7 +25,7 @@ enum report_cost {
 
 struct report_entry {
 	char *path, *old_value, *new_value, *why; /* values may be NULL */
-	const char *filter;                       /* name of the filter, static */
+	const char *filter;                       /* name of the filter; lives as long as the filter does */
 	enum report_action action;
 	enum report_cost cost;
 };
