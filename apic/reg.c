@@ -197,10 +197,10 @@ static bool find_place(const struct reg_row *row, const struct vms_node *section
 	}
 	if (!n)
 		return false;
-	for (struct vms_node *c = n->child; c; c = c->next) {
+	for (struct vms_node *c = vms_child(n, row->vms->name); c; c = vms_next_namesake(c)) {
 		uint32_t want = row->vms->count ? row->vms_base + i : 0;
 
-		if (c->kind != VMS_INT || strcmp(c->name, row->vms->name))
+		if (c->kind != VMS_INT)
 			continue;
 		if (c->index != VMS_NO_INDEX) {
 			if (c->index != want)

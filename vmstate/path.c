@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/endian.h"
+#include "vmstate/children_priv.h"
 #include "vmstate/tree.h"
 
 /* What a path leads to: a node, or one element of a VMS_INT array. */
@@ -71,25 +72,17 @@ static bool resolve_rest(struct vms_node *c, const char *rest, struct target *re
 	return *rest == '.' && resolve(c, rest + 1, ret);
 }
 
+/* Names may hold '.' and '[': the answer is that of the longest name that leads somewhere. */
 static bool resolve(const struct vms_node *n, const char *path, struct target *ret)
 {
-	size_t best = 0;
-
-	/* Names may hold '.' and '[': keep the answer of the longest name that leads somewhere. */
-	for (struct vms_node *c = n->child; c; c = c->next) {
-		size_t len = strlen(c->name);
-		struct target found;
-
-		if (len < best || strncmp(c->name, path, len) || !len)
-			continue;
+	for (size_t len = strlen(path); len; len--) {
 		if (path[len] && path[len] != '.' && path[len] != '[')
 			continue;
-		if (resolve_rest(c, path + len, &found) && len > best) {
-			best = len;
-			*ret = found;
-		}
+		for (struct vms_node *c = children_find(n, path, len); c; c = vms_next_namesake(c))
+			if (resolve_rest(c, path + len, ret))
+				return true;
 	}
-	return best > 0;
+	return false;
 }
 
 struct vms_node *vms_lookup(const struct vms_node *n, const char *path)

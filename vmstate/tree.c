@@ -5,22 +5,38 @@
 #include <errno.h>
 #include <string.h>
 
+#include "vmstate/children_priv.h"
+
 int vms_tree_init(struct vms_tree *t, struct irqs_error *reterr)
 {
 	arena_init(&t->arena);
 	t->nodes = 0;
+	t->machine = NULL;
+	t->indexes = arena_alloc(&t->arena, sizeof(*t->indexes));
+	if (!t->indexes)
+		return irqs_fail_nomem(reterr);
+	arena_init(t->indexes);
 	t->machine = vms_node_create(t, VMS_MACHINE, "", NULL);
 	return t->machine ? 0 : irqs_fail_nomem(reterr);
 }
 
 void vms_tree_deinit(struct vms_tree *t)
 {
+	if (t->indexes)
+		arena_deinit(t->indexes);
 	arena_deinit(&t->arena);
+	t->indexes = NULL;
 	t->machine = NULL;
+}
+
+size_t vms_tree_memory(const struct vms_tree *t)
+{
+	return arena_total(&t->arena) + (t->indexes ? arena_total(t->indexes) : 0);
 }
 
 struct vms_node *vms_node_create(struct vms_tree *t, enum vms_kind kind, const char *name, const char *type)
 {
+	size_t len = strlen(name);
 	struct vms_node *n;
 
 	if (t->nodes >= VMS_MAX_NODES)
@@ -31,7 +47,9 @@ struct vms_node *vms_node_create(struct vms_tree *t, enum vms_kind kind, const c
 	n->kind = kind;
 	n->count = 1;
 	n->index = VMS_NO_INDEX;
-	n->name = arena_strndup(&t->arena, name, strlen(name));
+	n->hash = children_hash(name, len);
+	n->indexes = t->indexes;
+	n->name = arena_strndup(&t->arena, name, len);
 	if (!n->name)
 		return NULL;
 	if (type) {
@@ -55,6 +73,7 @@ void vms_insert_after(struct vms_node *prev, struct vms_node *n)
 	else
 		parent->last = n;
 	prev->next = n;
+	children_changed(parent);
 }
 
 static void prepend(struct vms_node *parent, struct vms_node *n)
@@ -67,6 +86,7 @@ static void prepend(struct vms_node *parent, struct vms_node *n)
 	else
 		parent->last = n;
 	parent->child = n;
+	children_changed(parent);
 }
 
 void vms_append(struct vms_node *parent, struct vms_node *n)
@@ -94,6 +114,7 @@ void vms_remove(struct vms_node *n)
 	else
 		parent->last = n->prev;
 	n->parent = n->prev = n->next = NULL;
+	children_changed(parent);
 }
 
 struct vms_node *vms_add_subsection(struct vms_tree *t, struct vms_node *parent, const char *name,
@@ -234,10 +255,11 @@ struct vms_node *vms_find_section(const struct vms_node *machine, const char *ty
 
 struct vms_node *vms_subsection(const struct vms_node *n, const char *name)
 {
-	for (struct vms_node *c = n->child; c; c = c->next)
-		if (c->kind == VMS_SUBSECTION && !strcmp(c->name, name))
-			return c;
-	return NULL;
+	struct vms_node *c = vms_child(n, name);
+
+	while (c && c->kind != VMS_SUBSECTION)
+		c = vms_next_namesake(c);
+	return c;
 }
 
 int vms_set_type(struct vms_tree *t, struct vms_node *section, const char *type)

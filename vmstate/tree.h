@@ -54,6 +54,12 @@ struct vms_node {
 	bool reshaped;     /* fields or subsections were added or removed since it was read */
 	const void *codec; /* private to the codec that read the section; NULL for a new one */
 	const char *path;  /* where the device is in the machine, when the source said it; else NULL */
+
+	/* private: the children by name, see vms_child() */
+	uint32_t hash;
+	struct vms_node *bucket_next;
+	struct vms_children *children;
+	struct arena *indexes;
 };
 
 struct vms_tree {
@@ -61,11 +67,15 @@ struct vms_tree {
 	struct vms_node *machine; /* VMS_MACHINE; its name is the machine type or "" */
 	/* private: */
 	size_t nodes;
+	struct arena *indexes; /* kept in the other: a tree may be moved */
 };
 
 /* vms_tree_init/vms_tree_deinit - an empty machine. Return: 0 or -ENOMEM. */
 int vms_tree_init(struct vms_tree *t, struct irqs_error *reterr);
 void vms_tree_deinit(struct vms_tree *t);
+
+/* vms_tree_memory - bytes that the tree has taken from the system so far. */
+size_t vms_tree_memory(const struct vms_tree *t);
 
 /**
  * vms_node_create - a new node without a parent
@@ -123,6 +133,12 @@ struct vms_node *vms_add_int(struct vms_tree *t, struct vms_node *parent, const 
  * Return: whether @type is an integer type. "int32 le" is one too: it names a comparison, not a byte order.
  */
 bool vms_int_type(const char *type, uint32_t *ret_width, bool *ret_signed);
+
+/* vms_child - the first child of @n with exactly that name, or NULL. Fast, however many children there are. */
+struct vms_node *vms_child(const struct vms_node *n, const char *name);
+
+/* vms_next_namesake - the next child of the same parent with the name of @n, or NULL. */
+struct vms_node *vms_next_namesake(const struct vms_node *n);
 
 /* vms_lookup - the node at @path below @n, or NULL. An element of a VMS_INT array has no node: use the getters. */
 struct vms_node *vms_lookup(const struct vms_node *n, const char *path);

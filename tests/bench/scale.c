@@ -242,7 +242,7 @@ static size_t run_round(const struct machine *m, struct sample *samples, size_t 
 	if (qemu_stream_write(&s, null, &err))
 		die("write", &err);
 	t[TOTAL] = now_s();
-	bytes = arena_total(&s.tree.arena);
+	bytes = vms_tree_memory(&s.tree);
 	for (int i = BUILD; i < TOTAL; i++)
 		samples[i].seconds[round] = t[i + 1] - t[i];
 	samples[TOTAL].seconds[round] = t[TOTAL] - t[BUILD];

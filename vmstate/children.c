@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Children by name. A CPU has some 70 fields and a conversion asks for a hundred of them, so that a walk over the
+ * list, a cache miss for each child, would be most of its time. The index of a node is made by the first question;
+ * a change of the list only marks it old, and it is made anew in the same memory as long as that suffices.
+ */
+#include "vmstate/children_priv.h"
+
+#include <string.h>
+
+/* Up to so many children a walk is as fast. */
+#define WALK_MAX 4
+
+struct vms_children {
+	uint32_t mask; /* buckets, a power of two, minus 1 */
+	bool valid;
+	struct vms_node *buckets[]; /* the first child; the others follow by vms_node.bucket_next, in their order */
+};
+
+uint32_t children_hash(const char *name, size_t len)
+{
+	const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t h = len * factor, word;
+
+	for (; len >= sizeof(word); name += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, name, sizeof(word));
+		h = (h ^ word) * factor;
+		h ^= h >> 32;
+	}
+	for (word = 0; len; len--)
+		word = word << 8 | (unsigned char)name[len - 1];
+	h = (h ^ word) * factor;
+	return (uint32_t)(h ^ h >> 32);
+}
+
+void children_changed(struct vms_node *parent)
+{
+	if (parent->children)
+		parent->children->valid = false;
+}
+
+static bool is_named(const struct vms_node *c, const char *name, size_t len, uint32_t hash)
+{
+	return c->hash == hash && !strncmp(c->name, name, len) && !c->name[len];
+}
+
+static struct vms_children *make_room(struct vms_node *parent, uint32_t count)
+{
+	struct vms_children *index = parent->children;
+	uint32_t size = 2 * WALK_MAX;
+
+	while (size < count)
+		size *= 2;
+	if (!index || index->mask < size - 1) {
+		index = arena_alloc(parent->indexes, sizeof(*index) + size * sizeof(index->buckets[0]));
+		if (!index)
+			return NULL;
+		index->mask = size - 1;
+		parent->children = index;
+	}
+	memset(index->buckets, 0, (index->mask + (size_t)1) * sizeof(index->buckets[0]));
+	return index;
+}
+
+/* From the last child to the first: each goes in front of its bucket, and so the bucket has them in order. */
+static struct vms_children *make_index(struct vms_node *parent)
+{
+	struct vms_children *index;
+	uint32_t count = 0;
+
+	for (const struct vms_node *c = parent->child; c; c = c->next)
+		count++;
+	index = make_room(parent, count);
+	if (!index)
+		return NULL;
+	for (struct vms_node *c = parent->last; c; c = c->prev) {
+		struct vms_node **bucket = &index->buckets[c->hash & index->mask];
+
+		c->bucket_next = *bucket;
+		*bucket = c;
+	}
+	index->valid = true;
+	return index;
+}
+
+static struct vms_node *walk(const struct vms_node *parent, const char *name, size_t len, uint32_t hash)
+{
+	struct vms_node *c = parent->child;
+
+	while (c && !is_named(c, name, len, hash))
+		c = c->next;
+	return c;
+}
+
+static bool is_small(const struct vms_node *parent)
+{
+	const struct vms_node *c = parent->child;
+
+	for (unsigned int i = 0; c && i < WALK_MAX; i++)
+		c = c->next;
+	return !c;
+}
+
+struct vms_node *children_find(const struct vms_node *parent, const char *name, size_t len)
+{
+	const struct vms_children *index = parent->children;
+	uint32_t hash = children_hash(name, len);
+	struct vms_node *c;
+
+	if (!index || !index->valid) {
+		/* The index is no part of what the node says, and a node is never a constant object. */
+		index = is_small(parent) ? NULL : make_index((struct vms_node *)parent);
+		if (!index)
+			return walk(parent, name, len, hash);
+	}
+	c = index->buckets[hash & index->mask];
+	while (c && !is_named(c, name, len, hash))
+		c = c->bucket_next;
+	return c;
+}
+
+struct vms_node *vms_child(const struct vms_node *n, const char *name)
+{
+	return children_find(n, name, strlen(name));
+}
+
+struct vms_node *vms_next_namesake(const struct vms_node *n)
+{
+	const struct vms_children *index = n->parent ? n->parent->children : NULL;
+	bool by_bucket = index && index->valid;
+	size_t len = strlen(n->name);
+	struct vms_node *c = by_bucket ? n->bucket_next : n->next;
+
+	while (c && !is_named(c, n->name, len, n->hash))
+		c = by_bucket ? c->bucket_next : c->next;
+	return c;
+}
