@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_SIZE ((size_t)64 << 10)
+#define CHUNK_MIN ((size_t)8 << 10)
+#define CHUNK_MAX ((size_t)2 << 20)
 
 struct arena_chunk {
 	struct arena_chunk *next;
@@ -45,43 +46,65 @@ static struct arena_chunk *chunk_create(struct arena *a, size_t size)
 	return c;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+/* A large object gets a chunk of its own, behind the one being filled. */
+static void *alloc_large(struct arena *a, size_t size)
+{
+	struct arena_chunk *c = chunk_create(a, size);
+
+	if (!c)
+		return NULL;
+	c->used = size;
+	if (a->head) {
+		c->next = a->head->next;
+		a->head->next = c;
+	} else {
+		a->head = c;
+	}
+	return c->data;
+}
+
+/* The next chunk is as large as all before: few of them in a large arena, little waste in a small one. */
+static size_t next_size(const struct arena *a)
+{
+	if (a->total < CHUNK_MIN)
+		return CHUNK_MIN;
+	return a->total < CHUNK_MAX ? a->total : CHUNK_MAX;
+}
+
+static void *alloc_aligned(struct arena *a, size_t size, size_t align)
 {
 	struct arena_chunk *c = a->head;
-	void *p;
+	size_t at = c ? (c->used + align - 1) & ~(align - 1) : 0;
 
-	if (size > SIZE_MAX - alignof(max_align_t))
-		return NULL;
-	size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-	if (size > CHUNK_SIZE / 4) {
-		/* A large object gets a chunk of its own, behind the one being filled. */
-		c = chunk_create(a, size);
-		if (!c)
-			return NULL;
-		c->used = size;
-		if (a->head) {
-			c->next = a->head->next;
-			a->head->next = c;
-		} else {
-			a->head = c;
-		}
-		return c->data;
-	}
-	if (!c || c->size - c->used < size) {
-		c = chunk_create(a, CHUNK_SIZE);
+	if (!c || at > c->size || c->size - at < size) {
+		size_t chunk = next_size(a);
+
+		if (size > chunk / 4)
+			return alloc_large(a, size);
+		c = chunk_create(a, chunk);
 		if (!c)
 			return NULL;
 		c->next = a->head;
 		a->head = c;
+		at = 0;
 	}
-	p = c->data + c->used;
-	c->used += size;
-	return p;
+	c->used = at + size;
+	return c->data + at;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	return alloc_aligned(a, size, alignof(max_align_t));
+}
+
+void *arena_bytes(struct arena *a, size_t size)
+{
+	return alloc_aligned(a, size, 1);
 }
 
 char *arena_strndup(struct arena *a, const char *s, size_t len)
 {
-	char *p = arena_alloc(a, len + 1);
+	char *p = arena_bytes(a, len + 1);
 
 	if (p)
 		memcpy(p, s, len);

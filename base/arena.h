@@ -20,6 +20,9 @@ void arena_deinit(struct arena *a);
 /* arena_alloc - @size zeroed bytes aligned for any object. Return: NULL when out of memory. */
 void *arena_alloc(struct arena *a, size_t size);
 
+/* arena_bytes - @size zeroed bytes of any alignment; without one of another kind between, the next come right behind. */
+void *arena_bytes(struct arena *a, size_t size);
+
 /* arena_strndup - a terminated copy of @len bytes of @s. Return: NULL when out of memory. */
 char *arena_strndup(struct arena *a, const char *s, size_t len);
 

@@ -4,6 +4,8 @@
  * and 10.0.2 say of vmx, smx, pcid, avx512f, amx-tile, intel-pt and auto-ibrs, and 10.0.2 of lam, that TCG does
  * not support them. The others follow from its lists of CPUID features (target/i386/cpu.c, TCG_*_FEATURES).
  */
+#include <string.h>
+
 #include "filters/builtin.h"
 #include "filters/change.h"
 
@@ -53,10 +55,14 @@ static int run_cpu_state(struct filter_run *run, struct irqs_error *reterr)
 
 	(void)reterr;
 	while (vcpu_next(run->tree->machine, &v)) {
+		uint64_t value = 0;
+
 		for (size_t i = 0; i < NBITS; i++) {
 			const struct bit *b = &bits[i];
 
-			if (!(vms_get_or(v.cpu, b->field, 0) >> b->bit & 1))
+			if (!i || strcmp(b->field, b[-1].field) != 0)
+				value = vms_get_or(v.cpu, b->field, 0);
+			if (!(value >> b->bit & 1))
 				continue;
 			change_note(run, b->cost == COST_FATAL ? REPORT_REFUSED : REPORT_KEPT, b->cost, v.cpu,
 				    b->field, "%s.%s: %s; TCG has no such thing", b->reg, b->name, b->what);

@@ -213,8 +213,7 @@ static int get_leaf(const struct reader *r, const struct native_map *m, struct v
 	}
 	if (!plausible(n, r->size))
 		return fail(r, n, in.pos, "values that are longer than the section");
-	n->data = arena_alloc(&r->tree->arena, (size_t)n->width * n->count);
-	if (!n->data)
+	if (vms_node_data(r->tree, n))
 		return irqs_fail_nomem(r->reterr);
 	for (uint32_t i = 0; i < n->count && !rc; i++) {
 		size_t pos = in.pos;

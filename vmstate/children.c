@@ -12,12 +12,23 @@
 #define WALK_MAX 4
 
 struct vms_children {
-	uint32_t mask; /* buckets, a power of two, minus 1 */
+	struct arena *arena;
+	struct vms_node **buckets; /* the first child; the others follow by vms_node.bucket_next, in their order */
+	uint32_t mask;             /* buckets, a power of two, minus 1 */
 	bool valid;
-	struct vms_node *buckets[]; /* the first child; the others follow by vms_node.bucket_next, in their order */
 };
 
-uint32_t children_hash(const char *name, size_t len)
+struct vms_children *children_create(struct arena *arena, struct arena *indexes)
+{
+	struct vms_children *index = arena_alloc(arena, sizeof(*index));
+
+	if (index)
+		index->arena = indexes;
+	return index;
+}
+
+/* Of a name of @len bytes, never 0. */
+static uint32_t hash_name(const char *name, size_t len)
 {
 	const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
 	uint64_t h = len * factor, word;
@@ -30,7 +41,7 @@ uint32_t children_hash(const char *name, size_t len)
 	for (word = 0; len; len--)
 		word = word << 8 | (unsigned char)name[len - 1];
 	h = (h ^ word) * factor;
-	return (uint32_t)(h ^ h >> 32);
+	return (uint32_t)(h ^ h >> 32) | 1U << 31;
 }
 
 void children_changed(struct vms_node *parent)
@@ -39,57 +50,46 @@ void children_changed(struct vms_node *parent)
 		parent->children->valid = false;
 }
 
-static bool is_named(const struct vms_node *c, const char *name, size_t len, uint32_t hash)
+static bool is_named(const struct vms_node *c, const char *name, size_t len)
 {
-	return c->hash == hash && !strncmp(c->name, name, len) && !c->name[len];
+	return !strncmp(c->name, name, len) && !c->name[len];
 }
 
-static struct vms_children *make_room(struct vms_node *parent, uint32_t count)
+static bool make_room(struct vms_children *index, uint32_t count)
 {
-	struct vms_children *index = parent->children;
 	uint32_t size = 2 * WALK_MAX;
 
 	while (size < count)
 		size *= 2;
-	if (!index || index->mask < size - 1) {
-		index = arena_alloc(parent->indexes, sizeof(*index) + size * sizeof(index->buckets[0]));
-		if (!index)
-			return NULL;
+	if (!index->buckets || index->mask < size - 1) {
+		index->buckets = arena_alloc(index->arena, size * sizeof(index->buckets[0]));
 		index->mask = size - 1;
-		parent->children = index;
+	} else {
+		memset(index->buckets, 0, (index->mask + (size_t)1) * sizeof(index->buckets[0]));
 	}
-	memset(index->buckets, 0, (index->mask + (size_t)1) * sizeof(index->buckets[0]));
-	return index;
+	return index->buckets != NULL;
 }
 
 /* From the last child to the first: each goes in front of its bucket, and so the bucket has them in order. */
-static struct vms_children *make_index(struct vms_node *parent)
+static void make_index(const struct vms_node *parent)
 {
-	struct vms_children *index;
+	struct vms_children *index = parent->children;
 	uint32_t count = 0;
 
 	for (const struct vms_node *c = parent->child; c; c = c->next)
 		count++;
-	index = make_room(parent, count);
-	if (!index)
-		return NULL;
+	if (!make_room(index, count))
+		return;
 	for (struct vms_node *c = parent->last; c; c = c->prev) {
-		struct vms_node **bucket = &index->buckets[c->hash & index->mask];
+		struct vms_node **bucket;
 
+		if (!c->hash)
+			c->hash = hash_name(c->name, strlen(c->name));
+		bucket = &index->buckets[c->hash & index->mask];
 		c->bucket_next = *bucket;
 		*bucket = c;
 	}
 	index->valid = true;
-	return index;
-}
-
-static struct vms_node *walk(const struct vms_node *parent, const char *name, size_t len, uint32_t hash)
-{
-	struct vms_node *c = parent->child;
-
-	while (c && !is_named(c, name, len, hash))
-		c = c->next;
-	return c;
 }
 
 static bool is_small(const struct vms_node *parent)
@@ -104,17 +104,19 @@ static bool is_small(const struct vms_node *parent)
 struct vms_node *children_find(const struct vms_node *parent, const char *name, size_t len)
 {
 	const struct vms_children *index = parent->children;
-	uint32_t hash = children_hash(name, len);
 	struct vms_node *c;
+	uint32_t hash;
 
+	if (index && !index->valid && !is_small(parent))
+		make_index(parent);
 	if (!index || !index->valid) {
-		/* The index is no part of what the node says, and a node is never a constant object. */
-		index = is_small(parent) ? NULL : make_index((struct vms_node *)parent);
-		if (!index)
-			return walk(parent, name, len, hash);
+		for (c = parent->child; c && !is_named(c, name, len);)
+			c = c->next;
+		return c;
 	}
+	hash = hash_name(name, len);
 	c = index->buckets[hash & index->mask];
-	while (c && !is_named(c, name, len, hash))
+	while (c && (c->hash != hash || !is_named(c, name, len)))
 		c = c->bucket_next;
 	return c;
 }
@@ -128,10 +130,9 @@ struct vms_node *vms_next_namesake(const struct vms_node *n)
 {
 	const struct vms_children *index = n->parent ? n->parent->children : NULL;
 	bool by_bucket = index && index->valid;
-	size_t len = strlen(n->name);
 	struct vms_node *c = by_bucket ? n->bucket_next : n->next;
 
-	while (c && !is_named(c, n->name, len, n->hash))
+	while (c && strcmp(c->name, n->name) != 0)
 		c = by_bucket ? c->bucket_next : c->next;
 	return c;
 }

@@ -5,8 +5,8 @@
 
 #include "vmstate/tree.h"
 
-/* children_hash - of a name of @len bytes, as vms_node.hash has it. */
-uint32_t children_hash(const char *name, size_t len);
+/* children_create - of a new node, in @arena; indexes come from @indexes. Return: NULL when out of memory. */
+struct vms_children *children_create(struct arena *arena, struct arena *indexes);
 
 /* children_changed - a child of @parent came, went or moved. */
 void children_changed(struct vms_node *parent);

@@ -66,8 +66,7 @@ static int take_data(struct input *in, struct vms_node *n)
 
 	if (in->data && bytes > in->size - in->pos)
 		return fail_short(in, n, bytes);
-	n->data = arena_alloc(&in->tree->arena, bytes);
-	if (!n->data)
+	if (vms_node_data(in->tree, n))
 		return irqs_fail_nomem(in->reterr);
 	if (!in->data) /* a new section: all zero */
 		return 0;
@@ -81,7 +80,7 @@ static struct vms_node *add_leaf(struct input *in, struct vms_node *parent, cons
 {
 	bool is_signed = false;
 	bool is_int = vms_int_type(type, &width, &is_signed);
-	struct vms_node *n = vms_node_create(in->tree, is_int ? VMS_INT : VMS_BYTES, name, type);
+	struct vms_node *n = vms_node_create_named(in->tree, is_int ? VMS_INT : VMS_BYTES, name, type);
 
 	if (!n)
 		return NULL;
@@ -155,7 +154,7 @@ static int parse_struct(struct input *in, const struct vms_field *f, const struc
 			const char *name, struct vms_node *parent, uint32_t index)
 {
 	struct vms_node *n =
-		vms_node_create(in->tree, VMS_STRUCT, name, f->bind == VMS_TMP ? f->type : "struct");
+		vms_node_create_named(in->tree, VMS_STRUCT, name, f->bind == VMS_TMP ? f->type : "struct");
 
 	if (!n)
 		return irqs_fail_nomem(in->reterr);
@@ -169,7 +168,7 @@ static int parse_struct(struct input *in, const struct vms_field *f, const struc
 
 static int parse_structs(struct input *in, const struct vms_field *f, struct vms_node *parent)
 {
-	struct vms_node *array = vms_node_create(in->tree, VMS_ARRAY, f->name, f->type);
+	struct vms_node *array = vms_node_create_named(in->tree, VMS_ARRAY, f->name, f->type);
 	int rc = 0;
 
 	if (!array)
@@ -204,7 +203,7 @@ static int parse_link(struct input *in, struct vms_node *list, const char *name,
 /* A list, or a map: its elements, each behind a byte 1, and a byte 0. */
 static int parse_list(struct input *in, const struct vms_field *f, struct vms_node *parent)
 {
-	struct vms_node *list = vms_node_create(in->tree, VMS_STRUCT, f->name, f->type);
+	struct vms_node *list = vms_node_create_named(in->tree, VMS_STRUCT, f->name, f->type);
 	uint64_t more, key;
 	int rc = 0;
 
@@ -293,7 +292,7 @@ static int parse_members(struct input *in, const struct vms_desc *d, uint32_t ve
 	int rc = parse_fields(in, d, version, n);
 
 	while (!rc && (sub = subsection_here(in, d))) {
-		struct vms_node *s = vms_node_create(in->tree, VMS_SUBSECTION, sub->name, NULL);
+		struct vms_node *s = vms_node_create_named(in->tree, VMS_SUBSECTION, sub->name, NULL);
 
 		if (!s)
 			return irqs_fail_nomem(in->reterr);

@@ -7,36 +7,45 @@
 
 #include "vmstate/children_priv.h"
 
+/* What is kept apart from the nodes: they stay dense, and the bytes of a section stand together in their order. */
+struct vms_pools {
+	struct arena indexes, data;
+};
+
 int vms_tree_init(struct vms_tree *t, struct irqs_error *reterr)
 {
 	arena_init(&t->arena);
 	t->nodes = 0;
 	t->machine = NULL;
-	t->indexes = arena_alloc(&t->arena, sizeof(*t->indexes));
-	if (!t->indexes)
+	t->pools = arena_alloc(&t->arena, sizeof(*t->pools));
+	if (!t->pools)
 		return irqs_fail_nomem(reterr);
-	arena_init(t->indexes);
+	arena_init(&t->pools->indexes);
+	arena_init(&t->pools->data);
 	t->machine = vms_node_create(t, VMS_MACHINE, "", NULL);
 	return t->machine ? 0 : irqs_fail_nomem(reterr);
 }
 
 void vms_tree_deinit(struct vms_tree *t)
 {
-	if (t->indexes)
-		arena_deinit(t->indexes);
-	arena_deinit(&t->arena);
-	t->indexes = NULL;
+	if (t->pools) {
+		arena_deinit(&t->pools->indexes);
+		arena_deinit(&t->pools->data);
+	}
+	t->pools = NULL;
 	t->machine = NULL;
+	arena_deinit(&t->arena);
 }
 
 size_t vms_tree_memory(const struct vms_tree *t)
 {
-	return arena_total(&t->arena) + (t->indexes ? arena_total(t->indexes) : 0);
+	size_t pools = t->pools ? arena_total(&t->pools->indexes) + arena_total(&t->pools->data) : 0;
+
+	return arena_total(&t->arena) + pools;
 }
 
-struct vms_node *vms_node_create(struct vms_tree *t, enum vms_kind kind, const char *name, const char *type)
+struct vms_node *vms_node_create_named(struct vms_tree *t, enum vms_kind kind, const char *name, const char *type)
 {
-	size_t len = strlen(name);
 	struct vms_node *n;
 
 	if (t->nodes >= VMS_MAX_NODES)
@@ -47,18 +56,31 @@ struct vms_node *vms_node_create(struct vms_tree *t, enum vms_kind kind, const c
 	n->kind = kind;
 	n->count = 1;
 	n->index = VMS_NO_INDEX;
-	n->hash = children_hash(name, len);
-	n->indexes = t->indexes;
-	n->name = arena_strndup(&t->arena, name, len);
-	if (!n->name)
-		return NULL;
-	if (type) {
-		n->type = arena_strndup(&t->arena, type, strlen(type));
-		if (!n->type)
+	n->name = name;
+	n->type = type;
+	if (kind != VMS_INT && kind != VMS_BYTES) {
+		n->children = children_create(&t->arena, &t->pools->indexes);
+		if (!n->children)
 			return NULL;
 	}
 	t->nodes++;
 	return n;
+}
+
+struct vms_node *vms_node_create(struct vms_tree *t, enum vms_kind kind, const char *name, const char *type)
+{
+	const char *name_copy = arena_strndup(&t->arena, name, strlen(name));
+	const char *type_copy = type ? arena_strndup(&t->arena, type, strlen(type)) : NULL;
+
+	if (!name_copy || (type && !type_copy))
+		return NULL;
+	return vms_node_create_named(t, kind, name_copy, type_copy);
+}
+
+int vms_node_data(struct vms_tree *t, struct vms_node *n)
+{
+	n->data = arena_bytes(&t->pools->data, (size_t)n->width * n->count);
+	return n->data ? 0 : -ENOMEM;
 }
 
 void vms_insert_after(struct vms_node *prev, struct vms_node *n)
@@ -187,8 +209,7 @@ struct vms_node *vms_add_int(struct vms_tree *t, struct vms_node *parent, const 
 	n->is_signed = is_signed;
 	n->array = count != 0;
 	n->count = count ? count : 1;
-	n->data = arena_alloc(&t->arena, (size_t)n->count * width);
-	if (!n->data)
+	if (vms_node_data(t, n))
 		return NULL;
 	for (last = parent->last; last && last->kind == VMS_SUBSECTION; last = last->prev)
 		;

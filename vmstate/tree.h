@@ -36,6 +36,9 @@ enum vms_kind {
 
 struct vms_node {
 	enum vms_kind kind;
+	bool array; /* declared with an array length, even if that is 1 */
+	bool is_signed;
+	bool reshaped;     /* of a section: fields or subsections were added or removed since it was read */
 	const char *name;  /* field or subsection name; a section's name in the stream ("apic") */
 	const char *type;  /* vmdesc type ("uint32", "struct"); a section's irqshift type ("kvm-apic") */
 	const char *vmsd;  /* vmsd_name of a section, subsection or struct; else NULL */
@@ -44,22 +47,18 @@ struct vms_node {
 	uint32_t index;    /* element of an array, or of an array written in index form; else VMS_NO_INDEX */
 	uint32_t width;    /* bytes of one element (VMS_INT 1 to 8) */
 	uint32_t count;    /* number of elements; 1 for a plain field; VMS_ARRAY: number of children */
-	bool array;        /* declared with an array length, even if that is 1 */
-	bool is_signed;
-	uint64_t offset; /* where the node starts in the input, for messages; 0 for a new node */
-	uint8_t *data;   /* VMS_INT and VMS_BYTES: width * count bytes, writable */
+	uint32_t hash;     /* private: of the name once it is in an index, see vms_child() */
+	uint64_t offset;   /* where the node starts in the input, for messages; 0 for a new node */
+	uint8_t *data;     /* VMS_INT and VMS_BYTES: width * count bytes, writable */
 	struct vms_node *parent, *child, *last, *prev, *next;
 
 	/* Sections only. */
-	bool reshaped;     /* fields or subsections were added or removed since it was read */
 	const void *codec; /* private to the codec that read the section; NULL for a new one */
 	const char *path;  /* where the device is in the machine, when the source said it; else NULL */
 
 	/* private: the children by name, see vms_child() */
-	uint32_t hash;
 	struct vms_node *bucket_next;
-	struct vms_children *children;
-	struct arena *indexes;
+	struct vms_children *children; /* NULL: a field */
 };
 
 struct vms_tree {
@@ -67,7 +66,7 @@ struct vms_tree {
 	struct vms_node *machine; /* VMS_MACHINE; its name is the machine type or "" */
 	/* private: */
 	size_t nodes;
-	struct arena *indexes; /* kept in the other: a tree may be moved */
+	struct vms_pools *pools; /* in the arena: a tree may be moved */
 };
 
 /* vms_tree_init/vms_tree_deinit - an empty machine. Return: 0 or -ENOMEM. */
@@ -88,6 +87,12 @@ size_t vms_tree_memory(const struct vms_tree *t);
  * would exceed VMS_MAX_NODES.
  */
 struct vms_node *vms_node_create(struct vms_tree *t, enum vms_kind kind, const char *name, const char *type);
+
+/* vms_node_create_named - as vms_node_create(); @name and @type are not copied and must last as long as the tree. */
+struct vms_node *vms_node_create_named(struct vms_tree *t, enum vms_kind kind, const char *name, const char *type);
+
+/* vms_node_data - give a VMS_INT or VMS_BYTES the bytes of its width and count, zeroed. Return: 0 or -ENOMEM. */
+int vms_node_data(struct vms_tree *t, struct vms_node *n);
 
 /* More nodes than any real machine has: a bound against hostile input. */
 #define VMS_MAX_NODES ((size_t)16 << 20)
