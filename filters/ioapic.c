@@ -14,10 +14,11 @@
 /* Vectors below are exceptions: no LAPIC accepts a message with one (SDM 3A 11.5.2). */
 #define FIRST_VECTOR 16
 
+/* All LAPICs; read when the first pin concerns them, since most machines are saved without one that does. */
 struct bus {
 	struct filter_run *run;
 	struct vcpu *vcpus;
-	struct lapic_state *lapics;
+	struct lapic_state *lapics; /* NULL: not read yet */
 	size_t count;
 };
 
@@ -27,28 +28,28 @@ static void bus_deinit(struct bus *b)
 	free(b->lapics);
 }
 
-static int bus_init(struct bus *b, struct filter_run *run, struct irqs_error *reterr)
+static int bus_read(struct bus *b, struct irqs_error *reterr)
 {
+	const struct vms_node *machine = b->run->tree->machine;
 	struct vcpu v = { 0 };
 	size_t count = 0;
 	int rc = 0;
 
-	*b = (struct bus){ .run = run };
-	while (vcpu_next(run->tree->machine, &v))
+	if (b->lapics)
+		return 0;
+	while (vcpu_next(machine, &v))
 		count += v.apic != NULL;
 	b->vcpus = calloc(count + 1, sizeof(*b->vcpus));
 	b->lapics = calloc(count + 1, sizeof(*b->lapics));
 	if (!b->vcpus || !b->lapics)
 		rc = irqs_fail_nomem(reterr);
 	v = (struct vcpu){ 0 };
-	while (!rc && vcpu_next(run->tree->machine, &v)) {
+	while (!rc && vcpu_next(machine, &v)) {
 		if (!v.apic)
 			continue;
 		b->vcpus[b->count] = v;
 		rc = vcpu_lapic(&v, &b->lapics[b->count++], reterr);
 	}
-	if (rc)
-		bus_deinit(b);
 	return rc;
 }
 
@@ -103,11 +104,9 @@ static bool wants_remote_irr(const struct profile *from, const struct profile *t
 static int run_remote_irr(struct filter_run *run, struct irqs_error *reterr)
 {
 	struct vms_node *ioapic = NULL;
-	struct bus b;
-	int rc = bus_init(&b, run, reterr);
+	struct bus b = { .run = run };
+	int rc = 0;
 
-	if (rc)
-		return rc;
 	while (!rc && (ioapic = vms_next_section(run->tree->machine, ioapic, "ioapic"))) {
 		struct ioapic_state s;
 
@@ -118,6 +117,9 @@ static int run_remote_irr(struct filter_run *run, struct irqs_error *reterr)
 
 			if (!(rte & IOAPIC_RTE_LEVEL) || !(rte & IOAPIC_RTE_REMOTE_IRR))
 				continue;
+			rc = bus_read(&b, reterr);
+			if (rc)
+				break;
 			if (still_in_flight(&b, vector))
 				rc = mark_level(&b, vector, reterr);
 			else
@@ -214,12 +216,16 @@ static int deliver(struct bus *b, uint64_t rte, unsigned int pin, bool *ret_done
 	unsigned int delivery = ioapic_delivery(rte);
 	bool fixed = delivery == LAPIC_FIXED || delivery == LAPIC_LOWEST_PRIORITY;
 	uint8_t vector = rte & IOAPIC_RTE_VECTOR;
-	size_t only = delivery == LAPIC_LOWEST_PRIORITY ? lowest(b, rte) : b->count;
-	int rc = 0;
+	size_t only;
+	int rc;
 
 	*ret_done = false;
 	if (fixed ? vector < FIRST_VECTOR : !event_bit(delivery))
 		return 0;
+	rc = bus_read(b, reterr);
+	if (rc)
+		return rc;
+	only = delivery == LAPIC_LOWEST_PRIORITY ? lowest(b, rte) : b->count;
 	for (size_t i = 0; i < b->count && !rc; i++) {
 		if (delivery == LAPIC_LOWEST_PRIORITY ? i != only : !matches(&b->lapics[i], rte))
 			continue;
@@ -271,11 +277,9 @@ static bool wants_ioapic(const struct profile *from, const struct profile *to)
 static int run_ioapic(struct filter_run *run, struct irqs_error *reterr)
 {
 	struct vms_node *ioapic = NULL;
-	struct bus b;
-	int rc = bus_init(&b, run, reterr);
+	struct bus b = { .run = run };
+	int rc = 0;
 
-	if (rc)
-		return rc;
 	while (!rc && (ioapic = vms_next_section(run->tree->machine, ioapic, "ioapic"))) {
 		struct ioapic_state s;
 

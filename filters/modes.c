@@ -49,11 +49,13 @@ static int run_tsc_deadline(struct filter_run *run, struct irqs_error *reterr)
 
 	while (vcpu_next(run->tree->machine, &v)) {
 		struct vms_node *deadline = vms_subsection(v.cpu, "cpu/msr_tscdeadline");
-		struct lapic_state s;
-		int rc = vcpu_lapic(&v, &s, reterr);
+		struct lapic_state s = { 0 };
+		uint64_t lvtt = 0;
+		int rc = v.apic ? vms_get(v.apic, "lvt[0]", &lvtt, reterr) : 0;
 
 		if (rc)
 			return rc;
+		lapic_set_reg(&s, LAPIC_LVTT, (uint32_t)lvtt);
 		if (v.apic && lapic_timer_mode(&s) == LAPIC_TIMER_TSC_DEADLINE)
 			change_note(run, REPORT_REFUSED, COST_FATAL, v.apic, "lvt[0]",
 				    "the LAPIC timer is in TSC-deadline mode, which %s has not: no timer "
