@@ -16,6 +16,7 @@ struct vms_children {
 	struct vms_node **buckets; /* the first child; the others follow by vms_node.bucket_next, in their order */
 	uint32_t mask;             /* buckets, a power of two, minus 1 */
 	bool valid;
+	uint32_t subsections;
 };
 
 struct vms_children *children_create(struct arena *arena, struct arena *indexes)
@@ -27,8 +28,7 @@ struct vms_children *children_create(struct arena *arena, struct arena *indexes)
 	return index;
 }
 
-/* Of a name of @len bytes, never 0. */
-static uint32_t hash_name(const char *name, size_t len)
+uint32_t children_hash(const char *name, size_t len)
 {
 	const uint64_t factor = UINT64_C(0x9e3779b97f4a7c15);
 	uint64_t h = len * factor, word;
@@ -44,10 +44,28 @@ static uint32_t hash_name(const char *name, size_t len)
 	return (uint32_t)(h ^ h >> 32) | 1U << 31;
 }
 
-void children_changed(struct vms_node *parent)
+static void changed(struct vms_node *parent, const struct vms_node *n, uint32_t by)
 {
-	if (parent->children)
-		parent->children->valid = false;
+	if (!parent->children)
+		return;
+	parent->children->valid = false;
+	if (n->kind == VMS_SUBSECTION)
+		parent->children->subsections += by;
+}
+
+void children_added(struct vms_node *parent, const struct vms_node *n)
+{
+	changed(parent, n, 1);
+}
+
+void children_removed(struct vms_node *parent, const struct vms_node *n)
+{
+	changed(parent, n, UINT32_MAX);
+}
+
+uint32_t children_subsections(const struct vms_node *parent)
+{
+	return parent->children ? parent->children->subsections : 0;
 }
 
 static bool is_named(const struct vms_node *c, const char *name, size_t len)
@@ -84,7 +102,7 @@ static void make_index(const struct vms_node *parent)
 		struct vms_node **bucket;
 
 		if (!c->hash)
-			c->hash = hash_name(c->name, strlen(c->name));
+			c->hash = children_hash(c->name, strlen(c->name));
 		bucket = &index->buckets[c->hash & index->mask];
 		c->bucket_next = *bucket;
 		*bucket = c;
@@ -114,7 +132,7 @@ struct vms_node *children_find(const struct vms_node *parent, const char *name, 
 			c = c->next;
 		return c;
 	}
-	hash = hash_name(name, len);
+	hash = children_hash(name, len);
 	c = index->buckets[hash & index->mask];
 	while (c && (c->hash != hash || !is_named(c, name, len)))
 		c = c->bucket_next;

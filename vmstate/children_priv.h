@@ -8,8 +8,15 @@
 /* children_create - of a new node, in @arena; indexes come from @indexes. Return: NULL when out of memory. */
 struct vms_children *children_create(struct arena *arena, struct arena *indexes);
 
-/* children_changed - a child of @parent came, went or moved. */
-void children_changed(struct vms_node *parent);
+/* children_hash - of a name of @len bytes, never 0. */
+uint32_t children_hash(const char *name, size_t len);
+
+/* children_added/children_removed - @n was put into the list of @parent, or taken out. */
+void children_added(struct vms_node *parent, const struct vms_node *n);
+void children_removed(struct vms_node *parent, const struct vms_node *n);
+
+/* children_subsections - how many of the children are subsections. */
+uint32_t children_subsections(const struct vms_node *parent);
 
 /* children_find - the first child whose name is the @len bytes of @name, or NULL. */
 struct vms_node *children_find(const struct vms_node *parent, const char *name, size_t len);

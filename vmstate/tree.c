@@ -7,10 +7,24 @@
 
 #include "vmstate/children_priv.h"
 
+#define NAMES 256
+
 /* What is kept apart from the nodes: they stay dense, and the bytes of a section stand together in their order. */
 struct vms_pools {
 	struct arena indexes, data;
+	const char *names[NAMES]; /* copied last, by hash */
 };
+
+/* A machine repeats its names with every CPU: one that was copied before serves again. */
+static const char *copy_name(struct vms_tree *t, const char *name)
+{
+	size_t len = strlen(name);
+	const char **slot = &t->pools->names[children_hash(name, len) % NAMES];
+
+	if (!*slot || strcmp(*slot, name) != 0)
+		*slot = arena_strndup(&t->arena, name, len);
+	return *slot;
+}
 
 int vms_tree_init(struct vms_tree *t, struct irqs_error *reterr)
 {
@@ -69,8 +83,7 @@ struct vms_node *vms_node_create_named(struct vms_tree *t, enum vms_kind kind, c
 
 struct vms_node *vms_node_create(struct vms_tree *t, enum vms_kind kind, const char *name, const char *type)
 {
-	const char *name_copy = arena_strndup(&t->arena, name, strlen(name));
-	const char *type_copy = type ? arena_strndup(&t->arena, type, strlen(type)) : NULL;
+	const char *name_copy = copy_name(t, name), *type_copy = type ? copy_name(t, type) : NULL;
 
 	if (!name_copy || (type && !type_copy))
 		return NULL;
@@ -95,7 +108,7 @@ void vms_insert_after(struct vms_node *prev, struct vms_node *n)
 	else
 		parent->last = n;
 	prev->next = n;
-	children_changed(parent);
+	children_added(parent, n);
 }
 
 static void prepend(struct vms_node *parent, struct vms_node *n)
@@ -108,7 +121,7 @@ static void prepend(struct vms_node *parent, struct vms_node *n)
 	else
 		parent->last = n;
 	parent->child = n;
-	children_changed(parent);
+	children_added(parent, n);
 }
 
 void vms_append(struct vms_node *parent, struct vms_node *n)
@@ -136,7 +149,7 @@ void vms_remove(struct vms_node *n)
 	else
 		parent->last = n->prev;
 	n->parent = n->prev = n->next = NULL;
-	children_changed(parent);
+	children_removed(parent, n);
 }
 
 struct vms_node *vms_add_subsection(struct vms_tree *t, struct vms_node *parent, const char *name,
@@ -276,7 +289,7 @@ struct vms_node *vms_find_section(const struct vms_node *machine, const char *ty
 
 struct vms_node *vms_subsection(const struct vms_node *n, const char *name)
 {
-	struct vms_node *c = vms_child(n, name);
+	struct vms_node *c = children_subsections(n) ? vms_child(n, name) : NULL;
 
 	while (c && c->kind != VMS_SUBSECTION)
 		c = vms_next_namesake(c);
@@ -285,7 +298,7 @@ struct vms_node *vms_subsection(const struct vms_node *n, const char *name)
 
 int vms_set_type(struct vms_tree *t, struct vms_node *section, const char *type)
 {
-	const char *copy = arena_strndup(&t->arena, type, strlen(type));
+	const char *copy = copy_name(t, type);
 
 	if (!copy)
 		return -ENOMEM;

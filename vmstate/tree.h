@@ -34,31 +34,31 @@ enum vms_kind {
 /* The index of a node that is not an element of an array. */
 #define VMS_NO_INDEX UINT32_MAX
 
+/* What a walk over a list and a look for a name read comes first: one line of the cache for each node. */
 struct vms_node {
 	enum vms_kind kind;
 	bool array; /* declared with an array length, even if that is 1 */
 	bool is_signed;
-	bool reshaped;     /* of a section: fields or subsections were added or removed since it was read */
-	const char *name;  /* field or subsection name; a section's name in the stream ("apic") */
-	const char *type;  /* vmdesc type ("uint32", "struct"); a section's irqshift type ("kvm-apic") */
+	bool reshaped;    /* of a section: fields or subsections were added or removed since it was read */
+	const char *name; /* field or subsection name; a section's name in the stream ("apic") */
+	const char *type; /* vmdesc type ("uint32", "struct"); a section's irqshift type ("kvm-apic") */
+	struct vms_node *next;
+	struct vms_node *bucket_next;  /* private: see vms_child() */
+	uint32_t hash;                 /* private: of the name once it is in an index */
+	uint32_t index;                /* element of an array, or of an array written in index form; else VMS_NO_INDEX */
+	uint8_t *data;                 /* VMS_INT and VMS_BYTES: width * count bytes, writable */
+	uint32_t width;                /* bytes of one element (VMS_INT 1 to 8) */
+	uint32_t count;                /* number of elements; 1 for a plain field; VMS_ARRAY: number of children */
+	struct vms_children *children; /* private: by name; NULL: a field */
+	struct vms_node *parent, *child, *last, *prev;
 	const char *vmsd;  /* vmsd_name of a section, subsection or struct; else NULL */
 	uint32_t version;  /* of a section, subsection or struct */
 	uint32_t instance; /* instance_id of a section */
-	uint32_t index;    /* element of an array, or of an array written in index form; else VMS_NO_INDEX */
-	uint32_t width;    /* bytes of one element (VMS_INT 1 to 8) */
-	uint32_t count;    /* number of elements; 1 for a plain field; VMS_ARRAY: number of children */
-	uint32_t hash;     /* private: of the name once it is in an index, see vms_child() */
 	uint64_t offset;   /* where the node starts in the input, for messages; 0 for a new node */
-	uint8_t *data;     /* VMS_INT and VMS_BYTES: width * count bytes, writable */
-	struct vms_node *parent, *child, *last, *prev, *next;
 
 	/* Sections only. */
 	const void *codec; /* private to the codec that read the section; NULL for a new one */
 	const char *path;  /* where the device is in the machine, when the source said it; else NULL */
-
-	/* private: the children by name, see vms_child() */
-	struct vms_node *bucket_next;
-	struct vms_children *children; /* NULL: a field */
 };
 
 struct vms_tree {
