@@ -312,6 +312,36 @@ Test(structure, insertion_keeps_the_order)
 	cr_expect(machine->last == b && b->prev == pit && !b->next);
 }
 
+/* Every child is found as the list changes: before the index is made, by it, and after it became old. */
+Test(structure, children_are_found_by_name_as_the_list_changes)
+{
+	enum { COUNT = 100,
+	       NAMESAKES = 3 };
+	struct vms_node *s = section("many", 0), *nodes[COUNT], *n;
+	char name[16];
+
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(name, sizeof(name), "f%d", i / NAMESAKES);
+		nodes[i] = child(s, VMS_STRUCT, name, VMS_NO_INDEX);
+		cr_assert_eq(vms_child(s, name), nodes[i - i % NAMESAKES], "%s of %d", name, i);
+	}
+	for (int i = 0; i < COUNT; i++)
+		cr_assert_eq(vms_next_namesake(nodes[i]),
+			     i % NAMESAKES < NAMESAKES - 1 && i + 1 < COUNT ? nodes[i + 1] : NULL, "node %d", i);
+	vms_remove(nodes[3]);
+	cr_assert_eq(vms_child(s, "f1"), nodes[4]);
+	vms_insert_after(nodes[4], nodes[3]);
+	cr_assert_eq(vms_child(s, "f1"), nodes[4]);
+	cr_assert_eq(vms_next_namesake(nodes[4]), nodes[3]);
+	cr_assert_null(vms_child(s, "f"));
+	cr_assert_null(vms_child(s, "f1.x"));
+	cr_assert_null(vms_subsection(s, "f1"));
+	n = vms_add_subsection(&tree, s, "f1", 1);
+	cr_assert_eq(vms_subsection(s, "f1"), n);
+	vms_remove(n);
+	cr_assert_null(vms_subsection(s, "f1"));
+}
+
 Test(structure, large_objects_live_as_long_as_the_tree)
 {
 	uint8_t *p = arena_alloc(&tree.arena, 1 << 20), *q = arena_alloc(&tree.arena, 10);
