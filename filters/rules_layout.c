@@ -365,7 +365,7 @@ int rules_act_pack(struct rules_run *c, struct vms_node *n)
 	raw->width = (uint32_t)size;
 	to = raw->data;
 	if (l->nrows)
-		rules_insert_before(child_named(parent, l->rows[0].name), raw);
+		vms_insert_before(child_named(parent, l->rows[0].name), raw);
 	else
 		rules_put(parent, raw, &last);
 	for (size_t i = 0; i < l->nrows; i++) {

@@ -194,27 +194,7 @@ struct vms_node *rules_clone(struct rules_run *c, const struct vms_node *n)
 
 int rules_set_name(struct rules_run *c, struct vms_node *n, const char *name)
 {
-	char *copy = arena_strndup(&c->run->tree->arena, name, strlen(name));
-
-	if (!copy)
-		return irqs_fail_nomem(c->reterr);
-	n->name = copy;
-	if (n->kind == VMS_SUBSECTION)
-		n->vmsd = copy;
-	return 0;
-}
-
-void rules_insert_before(struct vms_node *next, struct vms_node *n)
-{
-	if (next->prev) {
-		vms_insert_after(next->prev, n);
-		return;
-	}
-	n->parent = next->parent;
-	n->prev = NULL;
-	n->next = next;
-	next->prev = n;
-	next->parent->child = n;
+	return vms_rename(c->run->tree, n, name) ? irqs_fail_nomem(c->reterr) : 0;
 }
 
 static struct vms_node *child_named(const struct vms_node *parent, const char *name)
@@ -254,9 +234,9 @@ void rules_put(struct vms_node *parent, struct vms_node *n, const struct rules_p
 	if (prev && (prev->kind == VMS_SUBSECTION) == is_sub)
 		vms_insert_after(prev, n);
 	else if (in_front && !is_sub && parent->child)
-		rules_insert_before(parent->child, n);
+		vms_insert_before(parent->child, n);
 	else if ((in_front || !is_sub) && subs)
-		rules_insert_before(subs, n);
+		vms_insert_before(subs, n);
 	else
 		vms_append(parent, n);
 	rules_reshaped(parent);

@@ -355,8 +355,6 @@ struct vms_node *rules_clone(struct rules_run *c, const struct vms_node *n);
 /* rules_data - the node's bytes, zeroed. Return: 0 or -errno. */
 int rules_data(struct rules_run *c, struct vms_node *n, uint64_t size);
 int rules_set_name(struct rules_run *c, struct vms_node *n, const char *name);
-/* rules_insert_before - put @n, which has no parent, in front of @next. */
-void rules_insert_before(struct vms_node *next, struct vms_node *n);
 /* rules_put - into @parent at its place: fields before subsections. */
 void rules_put(struct vms_node *parent, struct vms_node *n, const struct rules_place *place);
 /* rules_parent - which node below @n a new field of that path goes into, and its name there. */

@@ -90,7 +90,7 @@ static int make_section(struct rules_run *c, const struct rules_part *p, struct 
 	s->version = p->version;
 	s->path = from->path;
 	if (p->before)
-		rules_insert_before(beside, s);
+		vms_insert_before(beside, s);
 	else
 		vms_insert_after(beside, s);
 	rules_report(c, REPORT_SYNTHESISED, vms_path(s, path, sizeof(path)), NULL, s->type);
@@ -149,7 +149,7 @@ static void sort_children(struct vms_node *n, const struct rules_strings *order)
 			if (!k || k == first)
 				continue;
 			vms_remove(k);
-			rules_insert_before(first, k);
+			vms_insert_before(first, k);
 		}
 	}
 }

@@ -63,6 +63,13 @@ void children_removed(struct vms_node *parent, const struct vms_node *n)
 	changed(parent, n, UINT32_MAX);
 }
 
+void children_renamed(struct vms_node *n)
+{
+	n->hash = 0;
+	if (n->parent)
+		changed(n->parent, n, 0);
+}
+
 uint32_t children_subsections(const struct vms_node *parent)
 {
 	return parent->children ? parent->children->subsections : 0;

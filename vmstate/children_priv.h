@@ -15,6 +15,9 @@ uint32_t children_hash(const char *name, size_t len);
 void children_added(struct vms_node *parent, const struct vms_node *n);
 void children_removed(struct vms_node *parent, const struct vms_node *n);
 
+/* children_renamed - @n has another name. */
+void children_renamed(struct vms_node *n);
+
 /* children_subsections - how many of the children are subsections. */
 uint32_t children_subsections(const struct vms_node *parent);
 

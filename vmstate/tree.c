@@ -132,6 +132,27 @@ void vms_append(struct vms_node *parent, struct vms_node *n)
 		prepend(parent, n);
 }
 
+void vms_insert_before(struct vms_node *next, struct vms_node *n)
+{
+	if (next->prev)
+		vms_insert_after(next->prev, n);
+	else
+		prepend(next->parent, n);
+}
+
+int vms_rename(struct vms_tree *t, struct vms_node *n, const char *name)
+{
+	const char *copy = copy_name(t, name);
+
+	if (!copy)
+		return -ENOMEM;
+	n->name = copy;
+	if (n->kind == VMS_SUBSECTION)
+		n->vmsd = copy;
+	children_renamed(n);
+	return 0;
+}
+
 void vms_remove(struct vms_node *n)
 {
 	struct vms_node *parent = n->parent, *section = vms_section(n);

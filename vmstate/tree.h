@@ -101,6 +101,12 @@ int vms_node_data(struct vms_tree *t, struct vms_node *n);
 void vms_append(struct vms_node *parent, struct vms_node *n);
 void vms_insert_after(struct vms_node *prev, struct vms_node *n);
 
+/* vms_insert_before - put @n, which has no parent, right in front of @next. */
+void vms_insert_before(struct vms_node *next, struct vms_node *n);
+
+/* vms_rename - give a node another name, which is copied; a subsection's vmsd follows. Return: 0 or -ENOMEM. */
+int vms_rename(struct vms_tree *t, struct vms_node *n, const char *name);
+
 /* vms_remove - take a section, subsection or field out; its section counts as reshaped. */
 void vms_remove(struct vms_node *n);
 

@@ -354,3 +354,47 @@ Test(structure, large_objects_live_as_long_as_the_tree)
 	cr_expect(!arena_alloc(&tree.arena, SIZE_MAX));
 	cr_expect(arena_total(&tree.arena) > 1 << 20);
 }
+
+Test(tree, a_renamed_child_is_found_by_its_new_name_only)
+{
+	struct vms_tree t;
+	struct vms_node *s, *n;
+	char name[8];
+
+	cr_assert_eq(vms_tree_init(&t, NULL), 0);
+	s = vms_node_create(&t, VMS_SECTION, "dev", "dev");
+	vms_append(t.machine, s);
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		cr_assert(vms_add_int(&t, s, name, "uint32", 0));
+	}
+	n = vms_lookup(s, "f7");
+	cr_assert(n);
+	cr_assert_eq(vms_rename(&t, n, "other"), 0);
+	cr_expect_eq(vms_lookup(s, "other"), n);
+	cr_expect_null(vms_lookup(s, "f7"));
+	vms_tree_deinit(&t);
+}
+
+Test(tree, a_child_put_in_front_is_found)
+{
+	struct vms_tree t;
+	struct vms_node *s, *n;
+	char name[8];
+
+	cr_assert_eq(vms_tree_init(&t, NULL), 0);
+	s = vms_node_create(&t, VMS_SECTION, "dev", "dev");
+	vms_append(t.machine, s);
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		cr_assert(vms_add_int(&t, s, name, "uint32", 0));
+	}
+	cr_expect(vms_lookup(s, "f19"));
+	n = vms_node_create(&t, VMS_INT, "first", "uint32");
+	n->width = 4;
+	cr_assert_eq(vms_node_data(&t, n), 0);
+	vms_insert_before(s->child, n);
+	cr_expect_eq(s->child, n);
+	cr_expect_eq(vms_lookup(s, "first"), n);
+	vms_tree_deinit(&t);
+}
