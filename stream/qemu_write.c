@@ -118,13 +118,28 @@ static int copy(struct writer *w, uint64_t offset, uint64_t length)
 	return rc;
 }
 
+/* @n and the fields behind it whose bytes follow in memory, as those of a tree that was read do; @n becomes the last. */
+static int put_leaves(struct writer *w, const struct vms_node **n)
+{
+	const uint8_t *start = (*n)->data, *end = start + vms_size(*n);
+
+	for (const struct vms_node *c = (*n)->next; c && c->data && c->data == end; c = c->next) {
+		end += vms_size(c);
+		*n = c;
+	}
+	return put(w, start, (size_t)(end - start));
+}
+
+static bool is_leaf(const struct vms_node *n)
+{
+	return n->kind == VMS_INT || n->kind == VMS_BYTES;
+}
+
 static int put_node(struct writer *w, const struct vms_node *n)
 {
 	size_t len;
 	int rc = 0;
 
-	if (n->kind == VMS_INT || n->kind == VMS_BYTES)
-		return put(w, n->data, vms_size(n));
 	if (n->kind == VMS_SUBSECTION) {
 		len = strlen(n->name);
 		if ((rc = put_int(w, 1, QEMU_VM_SUBSECTION)) || (rc = put_int(w, 1, len)) ||
@@ -132,7 +147,7 @@ static int put_node(struct writer *w, const struct vms_node *n)
 			return rc;
 	}
 	for (const struct vms_node *c = n->child; c && !rc; c = c->next)
-		rc = put_node(w, c);
+		rc = is_leaf(c) ? put_leaves(w, &c) : put_node(w, c);
 	return rc;
 }
 

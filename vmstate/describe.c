@@ -15,6 +15,10 @@ struct input {
 	const uint8_t *data;
 	uint64_t pos, size, base;
 	struct irqs_error *reterr;
+	/* What the type of the leaf before says: rows of one type often follow each other. */
+	const char *type;
+	uint32_t int_width; /* 0: no integer */
+	bool is_signed;
 };
 
 static int fail_short(struct input *in, const struct vms_node *n, uint64_t want)
@@ -78,14 +82,19 @@ static int take_data(struct input *in, struct vms_node *n)
 static struct vms_node *add_leaf(struct input *in, struct vms_node *parent, const char *name,
 				 const char *type, uint32_t width)
 {
-	bool is_signed = false;
-	bool is_int = vms_int_type(type, &width, &is_signed);
-	struct vms_node *n = vms_node_create_named(in->tree, is_int ? VMS_INT : VMS_BYTES, name, type);
+	struct vms_node *n;
 
+	if (in->type != type) {
+		in->type = type;
+		in->int_width = 0;
+		in->is_signed = false;
+		(void)vms_int_type(type, &in->int_width, &in->is_signed);
+	}
+	n = vms_node_create_named(in->tree, in->int_width ? VMS_INT : VMS_BYTES, name, type);
 	if (!n)
 		return NULL;
-	n->width = width;
-	n->is_signed = is_signed;
+	n->width = in->int_width ? in->int_width : width;
+	n->is_signed = in->is_signed;
 	n->offset = in->base + in->pos;
 	vms_append(parent, n);
 	return n;
