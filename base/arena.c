@@ -9,14 +9,15 @@
 #include <sys/mman.h>
 
 #define CHUNK_MIN ((size_t)8 << 10)
-#define CHUNK_MAX ((size_t)2 << 20)
+#define CHUNK_MAX ((size_t)64 << 10)
+#define HUGE_PAGE ((size_t)2 << 20)
 
 /* An arena of that size goes on with huge pages; below, the allocator often has memory that is there already. */
-#define MAP_FROM (4 * CHUNK_MAX)
+#define MAP_FROM (4 * HUGE_PAGE)
 
 struct arena_chunk {
 	struct arena_chunk *next;
-	bool mapped; /* CHUNK_MAX bytes of its own, the header included */
+	bool mapped; /* HUGE_PAGE bytes of its own, the header included */
 	size_t used, size;
 	alignas(max_align_t) unsigned char data[];
 };
@@ -34,7 +35,7 @@ void arena_deinit(struct arena *a)
 	for (; c; c = next) {
 		next = c->next;
 		if (c->mapped)
-			munmap(c, CHUNK_MAX);
+			munmap(c, HUGE_PAGE);
 		else
 			free(c);
 	}
@@ -47,21 +48,21 @@ void arena_deinit(struct arena *a)
  */
 static struct arena_chunk *chunk_map(struct arena *a)
 {
-	unsigned char *p = mmap(NULL, 2 * CHUNK_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *p = mmap(NULL, 2 * HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct arena_chunk *c;
 	size_t before;
 
 	if (p == MAP_FAILED)
 		return NULL;
-	before = -(uintptr_t)p & (CHUNK_MAX - 1);
+	before = -(uintptr_t)p & (HUGE_PAGE - 1);
 	if (before)
 		munmap(p, before);
 	c = (struct arena_chunk *)(p + before);
-	munmap(p + before + CHUNK_MAX, CHUNK_MAX - before);
-	(void)madvise(c, CHUNK_MAX, MADV_HUGEPAGE);
+	munmap(p + before + HUGE_PAGE, HUGE_PAGE - before);
+	(void)madvise(c, HUGE_PAGE, MADV_HUGEPAGE);
 	c->mapped = true;
-	c->size = CHUNK_MAX - sizeof(*c);
-	a->total += CHUNK_MAX;
+	c->size = HUGE_PAGE - sizeof(*c);
+	a->total += HUGE_PAGE;
 	return c;
 }
 
