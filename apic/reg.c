@@ -234,28 +234,17 @@ static int fail_absent(const struct reg_chip *chip, const struct vms_node *secti
 			 chip->name);
 }
 
-/* The member must give back every bit that the field has. */
-static int load_element(const struct reg_row *row, const struct place *p, void *state, unsigned int i,
-			struct irqs_error *reterr)
-{
-	uint64_t v = vms_element_get(p->node, p->element);
-	char path[160];
+/* What a walk does with one element that the section has. */
+struct visitor {
+	int (*visit)(const struct reg_row *row, const struct place *p, unsigned int i, const struct visitor *v);
+	void *state;       /* to be filled; NULL: see values */
+	const void *values; /* to be stored */
+	bool commit;       /* store for real, not only see whether it fits */
+	struct irqs_error *reterr;
+};
 
-	if (row->vms_shift) {
-		reg_set(row, state, i, (v << row->vms_shift | row->vms_fill) & reg_mask(row));
-		return 0;
-	}
-	reg_set(row, state, i, v);
-	if (!((reg_get(row, state, i) ^ v) & low_bytes(p->node->width)))
-		return 0;
-	return irqs_fail(reterr, IRQS_MALFORMED, p->node->offset ? (int64_t)p->node->offset : IRQS_NO_OFFSET,
-			 vms_path(p->node, path, sizeof(path)),
-			 "0x%" PRIx64 " does not fit the register %s", v,
-			 row->name);
-}
-
-static int walk_in(const struct reg_chip *chip, const struct vms_node *section, void *state,
-		   struct irqs_error *reterr)
+/* The one walk over the rows of a chip and the places of their elements in a section. */
+static int walk(const struct reg_chip *chip, const struct vms_node *section, const struct visitor *v)
 {
 	unsigned int found = 0;
 	bool here = false;
@@ -272,10 +261,31 @@ static int walk_in(const struct reg_chip *chip, const struct vms_node *section, 
 			if (!has)
 				continue;
 			found++;
-			rc = load_element(row, &p, state, i, reterr);
+			rc = v->visit(row, &p, i, v);
 		}
 	}
-	return rc || found ? rc : fail_absent(chip, section, reterr);
+	return rc || found ? rc : fail_absent(chip, section, v->reterr);
+}
+
+/* The member must give back every bit that the field has. */
+static int load_element(const struct reg_row *row, const struct place *p, unsigned int i,
+			const struct visitor *visitor)
+{
+	uint64_t v = vms_element_get(p->node, p->element);
+	void *state = visitor->state;
+	char path[160];
+
+	if (row->vms_shift) {
+		reg_set(row, state, i, (v << row->vms_shift | row->vms_fill) & reg_mask(row));
+		return 0;
+	}
+	reg_set(row, state, i, v);
+	if (!((reg_get(row, state, i) ^ v) & low_bytes(p->node->width)))
+		return 0;
+	return irqs_fail(visitor->reterr, IRQS_MALFORMED, p->node->offset ? (int64_t)p->node->offset : IRQS_NO_OFFSET,
+			 vms_path(p->node, path, sizeof(path)),
+			 "0x%" PRIx64 " does not fit the register %s", v,
+			 row->name);
 }
 
 /* The largest state is the LAPIC's; a test ties every chip to this bound. */
@@ -285,13 +295,14 @@ int reg_from_tree(const struct reg_chip *chip, const struct vms_node *section, v
 		  struct irqs_error *reterr)
 {
 	uint64_t copy[STATE_MAX / 8];
+	const struct visitor v = { .visit = load_element, .state = copy, .reterr = reterr };
 	int rc;
 
 	if (chip->state_size > sizeof(copy))
 		return irqs_fail(reterr, IRQS_USAGE, IRQS_NO_OFFSET, NULL, "the state of the %s is too large",
 				 chip->name);
 	memcpy(copy, state, chip->state_size);
-	rc = walk_in(chip, section, copy, reterr);
+	rc = walk(chip, section, &v);
 	if (!rc)
 		memcpy(state, copy, chip->state_size);
 	return rc;
@@ -319,49 +330,28 @@ static bool field_value(const struct reg_row *row, const void *state, unsigned i
 	return fits(v >> row->vms_shift & room, p->node->width);
 }
 
-static int store_element(const struct reg_row *row, const void *state, unsigned int i, const struct place *p,
-			 bool commit, struct irqs_error *reterr)
+static int store_element(const struct reg_row *row, const struct place *p, unsigned int i,
+			 const struct visitor *visitor)
 {
 	char path[160];
 	uint64_t v;
 
-	if (!field_value(row, state, i, p, &v))
-		return irqs_fail(reterr, IRQS_REFUSED, IRQS_NO_OFFSET, vms_path(p->node, path, sizeof(path)),
+	if (!reg_known(row, visitor->values, i))
+		return 0;
+	if (!field_value(row, visitor->values, i, p, &v))
+		return irqs_fail(visitor->reterr, IRQS_REFUSED, IRQS_NO_OFFSET, vms_path(p->node, path, sizeof(path)),
 				 "%s is 0x%" PRIx64 ": it does not fit into %s", row->name, v, p->node->type);
-	if (commit)
+	if (visitor->commit)
 		vms_element_set(p->node, p->element, v);
 	return 0;
-}
-
-static int walk_out(const struct reg_chip *chip, const void *state, struct vms_node *section, bool commit,
-		    struct irqs_error *reterr)
-{
-	unsigned int found = 0;
-	bool here = false;
-	int rc = 0;
-
-	for (unsigned int r = 0; r < chip->nrows && !rc; r++) {
-		const struct reg_row *row = &chip->rows[r];
-		struct place p;
-		bool has = false;
-
-		here = carries(chip, row, section, here);
-		for (unsigned int i = 0; here && i < row->count && !rc; i++) {
-			has = next_place(row, section, i, has, &p);
-			if (!has)
-				continue;
-			found++;
-			if (reg_known(row, state, i))
-				rc = store_element(row, state, i, &p, commit, reterr);
-		}
-	}
-	return rc || found ? rc : fail_absent(chip, section, reterr);
 }
 
 int reg_to_tree(const struct reg_chip *chip, const void *state, struct vms_node *section,
 		struct irqs_error *reterr)
 {
-	int rc = walk_out(chip, state, section, false, reterr);
+	struct visitor v = { .visit = store_element, .values = state, .reterr = reterr };
+	int rc = walk(chip, section, &v);
 
-	return rc ? rc : walk_out(chip, state, section, true, reterr);
+	v.commit = true;
+	return rc ? rc : walk(chip, section, &v);
 }
