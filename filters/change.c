@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Changes that report themselves. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -194,4 +195,19 @@ int vcpu_lapic(const struct vcpu *v, struct lapic_state *ret, struct irqs_error 
 	if (!rc && v->common)
 		rc = lapic_add_tree(v->common, ret, reterr);
 	return rc;
+}
+
+int machine_pics(const struct vms_node *machine, struct vms_node *ret_chips[2], struct pic_state ret[2],
+		 struct irqs_error *reterr)
+{
+	for (uint32_t i = 0; i < 2; i++) {
+		struct vms_node *chip = vms_find_section(machine, "i8259", i);
+		int rc = chip ? pic_from_tree(chip, &ret[i], reterr) : -ENOENT;
+
+		if (rc)
+			return rc;
+		if (ret_chips)
+			ret_chips[i] = chip;
+	}
+	return 0;
 }

@@ -4,6 +4,7 @@
 #define IRQSHIFT_FILTERS_CHANGE_H
 
 #include "apic/lapic.h"
+#include "apic/pic.h"
 #include "filters/filter.h"
 
 /**
@@ -59,5 +60,16 @@ bool vcpu_next(const struct vms_node *machine, struct vcpu *v);
 
 /* vcpu_lapic - all that the sections of a CPU say of its LAPIC and its events. Return: 0 or -EBADMSG. */
 int vcpu_lapic(const struct vcpu *v, struct lapic_state *ret, struct irqs_error *reterr);
+
+/**
+ * machine_pics - the pair of PICs
+ * @machine: the machine
+ * @ret_chips: receives the sections, master first; may be NULL
+ * @ret: receives their states
+ *
+ * Return: 0; -ENOENT when it has no pair, with no error filled; -EBADMSG.
+ */
+int machine_pics(const struct vms_node *machine, struct vms_node *ret_chips[2], struct pic_state ret[2],
+		 struct irqs_error *reterr);
 
 #endif

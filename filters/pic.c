@@ -3,6 +3,8 @@
  * The wires between PIT, slave and master. In the kernel they are pulses: a line is low again as soon as it
  * was high. In user space they are levels, and an edge is seen only when the level was low before.
  */
+#include <errno.h>
+
 #include "apic/pic.h"
 #include "filters/builtin.h"
 #include "filters/change.h"
@@ -21,14 +23,9 @@ static int run_pic(struct filter_run *run, struct irqs_error *reterr)
 	uint8_t cascade = 1 << PIC_CASCADE, lines;
 	int rc = 0;
 
-	for (uint32_t i = 0; i < 2 && !rc; i++) {
-		chips[i] = vms_find_section(run->tree->machine, "i8259", i);
-		if (!chips[i])
-			return 0;
-		rc = pic_from_tree(chips[i], &pics[i], reterr);
-	}
+	rc = machine_pics(run->tree->machine, chips, pics, reterr);
 	if (rc)
-		return rc;
+		return rc == -ENOENT ? 0 : rc;
 	lines = pics[PIC_MASTER].last_irr & (uint8_t)~cascade;
 	if (profile_kernel_ioapic(run->to)) {
 		/* The PIT in the kernel pulses: a line left high would swallow its first edge. */

@@ -23,13 +23,7 @@ static bool pic_asks(const struct vms_node *machine)
 {
 	struct pic_state pics[2];
 
-	for (uint32_t i = 0; i < 2; i++) {
-		const struct vms_node *chip = vms_find_section(machine, "i8259", i);
-
-		if (!chip || pic_from_tree(chip, &pics[i], NULL))
-			return false;
-	}
-	return pic_pair_intr(pics);
+	return !machine_pics(machine, NULL, pics, NULL) && pic_pair_intr(pics);
 }
 
 /* NMIs of KVM. One that KVM was injecting also made it mask NMIs: it has not begun for the guest. */

@@ -3,6 +3,8 @@
  * An interrupt that KVM has acknowledged to its controller and not yet given to the guest. Under KVM it stays
  * with the CPU (env.interrupt_injected); TCG has no place for it, so it goes back to where it came from.
  */
+#include <errno.h>
+
 #include "apic/pic.h"
 #include "filters/builtin.h"
 #include "filters/change.h"
@@ -43,14 +45,9 @@ static int back_to_pic(struct filter_run *run, uint8_t vector, bool *ret_done, s
 	int irq, rc = 0;
 
 	*ret_done = false;
-	for (uint32_t i = 0; i < 2 && !rc; i++) {
-		chips[i] = vms_find_section(run->tree->machine, "i8259", i);
-		if (!chips[i])
-			return 0;
-		rc = pic_from_tree(chips[i], &pics[i], reterr);
-	}
+	rc = machine_pics(run->tree->machine, chips, pics, reterr);
 	if (rc)
-		return rc;
+		return rc == -ENOENT ? 0 : rc;
 	irq = pic_pair_unacknowledge(pics, vector);
 	if (irq < 0)
 		return 0;
