@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "apic/clock.h"
 
+#include <linux/kvm.h>
 #include <string.h>
 
 const struct vms_field timer_vms_fields[TIMER_VMS_NR] = {
@@ -79,20 +80,20 @@ static const struct reg_row clock_rows[] = {
 	  .vms = &timer_vms_fields[TIMER_VMS_CPU_CLOCK_OFFSET], .manual = "QEMU system/cpu-timers.c" },
 	{ .name = "kvmclock", .text = "time that kvm-clock shows", MEMBER(kvmclock, KNOWN_KVMCLOCK),
 	  .format = REG_NS, .desc = &kvmclock_vms_desc, .vms = &kvmclock_fields[0],
-	  .kvm = "kvm_clock_data.clock", .manual = "KVM_GET_CLOCK" },
+	  REG_KVM(REG_ABI_CLOCK, kvm_clock_data, clock), .manual = "KVM_GET_CLOCK" },
 	{ .name = "kvmclock_reliable", .text = "read in the kernel",
 	  MEMBER(kvmclock_reliable, KNOWN_RELIABLE),
 	  .format = REG_DEC, .desc = &kvmclock_vms_desc, .sub = &kvmclock_reliable_vms_desc,
 	  .vms = &reliable_fields[0], .kvm = "kvm_clock_data.flags, KVM_CLOCK_TSC_STABLE",
 	  .manual = "KVM_GET_CLOCK" },
 	{ .name = "kvmclock_realtime", .text = "wall clock at that time",
-	  MEMBER(kvmclock_realtime, KNOWN_REALTIME), .format = REG_NS, .kvm = "kvm_clock_data.realtime",
+	  MEMBER(kvmclock_realtime, KNOWN_REALTIME), .format = REG_NS, REG_KVM(REG_ABI_CLOCK, kvm_clock_data, realtime),
 	  .manual = "KVM_GET_CLOCK" },
 	{ .name = "kvmclock_host_tsc", .text = "host TSC at that time",
 	  MEMBER(kvmclock_host_tsc, KNOWN_HOST_TSC),
-	  .format = REG_DEC, .kvm = "kvm_clock_data.host_tsc", .manual = "KVM_GET_CLOCK" },
+	  .format = REG_DEC, REG_KVM(REG_ABI_CLOCK, kvm_clock_data, host_tsc), .manual = "KVM_GET_CLOCK" },
 	{ .name = "kvmclock_flags", .text = "what of it is valid", MEMBER(kvmclock_flags, KNOWN_FLAGS),
-	  .kvm = "kvm_clock_data.flags", .manual = "KVM_GET_CLOCK" },
+	  REG_KVM(REG_ABI_CLOCK, kvm_clock_data, flags), .manual = "KVM_GET_CLOCK" },
 };
 
 const struct reg_chip clock_chip = {

@@ -2,6 +2,7 @@
 /* The table of the IOAPIC. Manual: Intel 82093AA data sheet; EOI register: ICH7 data sheet 10.5. */
 #include "apic/ioapic.h"
 
+#include <linux/kvm.h>
 #include <string.h>
 
 const struct vms_field ioapic_vms_fields[IOAPIC_VMS_NR] = {
@@ -50,10 +51,11 @@ enum ioapic_known {
 #define MEMBER(m, known) \
 	.width = sizeof(((struct ioapic_state *)0)->m), REG_AT(struct ioapic_state, m, known)
 #define VMS(f) .desc = &ioapic_vms_desc, .vms = &ioapic_vms_fields[IOAPIC_VMS_##f]
+#define KVM(m) REG_KVM(REG_ABI_IOAPIC, kvm_ioapic_state, m)
 
 static const struct reg_row ioapic_rows[] = {
 	{ .name = "ID", .text = "IOAPIC ID", .offset = IOAPIC_ID, MEMBER(id, KNOWN_ID), VMS(ID),
-	  .vms_shift = 24, .rsvd = 0xf0ffffff, REG_FIELDS(id_fields), .kvm = "kvm_ioapic_state.id",
+	  .vms_shift = 24, .rsvd = 0xf0ffffff, REG_FIELDS(id_fields), KVM(id), .abi_shift = 24,
 	  .manual = "82093AA 3.2.1" },
 	{ .name = "VER", .text = "version", .offset = IOAPIC_VER, MEMBER(version, KNOWN_VERSION),
 	  .storage = REG_DERIVED, .from = "the machine: 0x11 in the kernel, 0x20 or 0x11 in QEMU",
@@ -66,19 +68,20 @@ static const struct reg_row ioapic_rows[] = {
 	  REG_ARRAY_AT(struct ioapic_state, redirtbl, IOAPIC_PINS, KNOWN_RTE), VMS(REDIRTBL),
 	  .reset = 0x10000,
 	  .ro = 0x5000, .rsvd = 0x00fffffffffe0000, REG_FIELDS(rte_fields),
-	  .guest_read = "two 32-bit registers, the low half first", .kvm = "kvm_ioapic_state.redirtbl",
+	  .guest_read = "two 32-bit registers, the low half first", .kvm = "kvm_ioapic_state.redirtbl", .abi = REG_ABI_IOAPIC,
+	  .abi_at = offsetof(struct kvm_ioapic_state, redirtbl), .abi_step = 8, .abi_size = 8,
 	  .manual = "82093AA 3.2.4" },
 	{ .name = "IOREGSEL", .text = "selected register", .offset = REG_NO_OFFSET,
 	  MEMBER(ioregsel, KNOWN_IOREGSEL), VMS(IOREGSEL), .guest_read = "at offset 0 of the window",
-	  .kvm = "kvm_ioapic_state.ioregsel", .manual = "82093AA 3.1.1" },
+	  KVM(ioregsel), .manual = "82093AA 3.1.1" },
 	{ .name = "irr", .text = "requested, not delivered", .offset = REG_NO_OFFSET, MEMBER(irr, KNOWN_IRR),
-	  VMS(IRR), .format = REG_LINES, .kvm = "kvm_ioapic_state.irr",
+	  VMS(IRR), .format = REG_LINES, KVM(irr),
 	  .guest_read = "not readable", .manual = "QEMU hw/intc/ioapic_common.c" },
 	{ .name = "EOI", .text = "end of interrupt, version 0x20 only", .offset = REG_NO_OFFSET, .width = 4,
 	  .count = 1, .storage = REG_ACTION, .guest_read = "write only, at offset 0x40 of the window",
 	  .manual = "ICH7 10.5.5" },
 	{ .name = "base_address", .text = "where it is mapped", .offset = REG_NO_OFFSET,
-	  MEMBER(base_address, KNOWN_BASE), .reset = 0xfec00000, .kvm = "kvm_ioapic_state.base_address",
+	  MEMBER(base_address, KNOWN_BASE), .reset = 0xfec00000, KVM(base_address),
 	  .manual = "82093AA 3.0" },
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* All interrupt state of a machine. The caller owns the array of LAPICs. */
+/* All interrupt state of a machine. The caller owns the arrays. */
 #ifndef IRQSHIFT_APIC_IRQCHIP_H
 #define IRQSHIFT_APIC_IRQCHIP_H
 
@@ -9,13 +9,39 @@
 #include "apic/pic.h"
 #include "apic/pit.h"
 
+/* Where the interrupt controllers are (Documentation/virt/kvm/api.rst 4.24, 7.5). */
+enum irqchip_mode {
+	IRQCHIP_NONE,  /* all in user space */
+	IRQCHIP_SPLIT, /* LAPICs in the kernel; IOAPIC, PICs, PIT in user space */
+	IRQCHIP_FULL,  /* all in the kernel */
+};
+
+/* Chips that a route leads to: KVM_IRQCHIP_PIC_MASTER and its sisters. */
+enum irq_route_chip { IRQ_ROUTE_PIC_MASTER, IRQ_ROUTE_PIC_SLAVE, IRQ_ROUTE_IOAPIC, IRQ_ROUTE_MSI };
+
+/* One way from a GSI to a pin of a chip, or to a message (struct kvm_irq_routing_entry). */
+struct irq_route {
+	uint32_t gsi;
+	enum irq_route_chip chip;
+	uint32_t pin;         /* of a chip */
+	uint32_t msi_data;    /* of a message */
+	uint64_t msi_address; /* of a message; the upper half holds bits 8 to 31 of an x2APIC destination */
+};
+
 struct irqchip_state {
-	struct lapic_state *lapics; /* one per vCPU */
+	enum irqchip_mode mode;
+	struct lapic_state *lapics; /* one per vCPU; in mode IRQCHIP_NONE only the CPU's part of it is known */
 	unsigned int nlapics;
-	struct ioapic_state ioapic;
+	struct ioapic_state ioapic; /* this and the next: a chip of which no row is known is not there */
 	struct pic_state pics[2];   /* master, slave */
 	struct pit_state pit;
 	struct clock_state clock;
+	struct irq_route *routes;   /* as the caller declared them: KVM has no ioctl that reads them */
+	unsigned int nroutes;
+	uint32_t lines;             /* GSIs 0 to 31 whose line a device holds high, as the caller declared them */
 };
+
+/* irqchip_mode_name - "none", "split", "full". */
+const char *irqchip_mode_name(enum irqchip_mode mode);
 
 #endif

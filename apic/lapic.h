@@ -81,6 +81,7 @@ struct lapic_state {
 	uint64_t known[REG_KNOWN_WORDS]; /* first: see apic/reg.h */
 	uint32_t regs[64];               /* by offset / 16 */
 	uint64_t apic_base;              /* IA32_APIC_BASE */
+	uint64_t cr8;
 	/* APIC ID at reset, all 32 bits; the instance of the stream's section */
 	uint32_t initial_id;
 
@@ -102,11 +103,12 @@ struct lapic_state {
 	int32_t interrupt_injected; /* vector acknowledged but not taken yet; -1: none */
 	int32_t exception_nr;       /* -1: none */
 	uint8_t soft_interrupt, has_error_code;
+	uint32_t error_code;
 	uint8_t nmi_injected, nmi_pending, nmi_masked;
 	uint8_t exception_pending, exception_injected, exception_has_payload;
 	uint8_t triple_fault;
 	uint8_t interrupt_shadow;
-	uint8_t smm, smi_pending, latched_init;
+	uint8_t smm, smm_inside_nmi, smi_pending, latched_init;
 	uint64_t exception_payload;
 	uint32_t halted, interrupt_request; /* QEMU's own */
 	uint64_t eflags;

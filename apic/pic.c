@@ -3,6 +3,7 @@
 #include "apic/pic.h"
 
 #include <errno.h>
+#include <linux/kvm.h>
 #include <string.h>
 
 const struct vms_field pic_vms_fields[PIC_VMS_NR] = {
@@ -55,48 +56,48 @@ enum pic_known {
 /* The chip has two ports and a command language, no register space. */
 #define MEMBER(m, known) .offset = REG_NO_OFFSET, .width = 1, REG_AT(struct pic_state, m, known)
 #define VMS(f) .desc = &pic_vms_desc, .vms = &pic_vms_fields[PIC_VMS_##f]
-#define KVM(m) .kvm = "kvm_pic_state." m
+#define KVM(m) REG_KVM(REG_ABI_PIC, kvm_pic_state, m)
 
 static const struct reg_row pic_rows[] = {
 	{ .name = "irr", .text = "requested", MEMBER(irr, KNOWN_IRR), VMS(IRR), .format = REG_LINES,
-	  .guest_read = "OCW3 selects it", KVM("irr"), .manual = "8259A, interrupt request register" },
+	  .guest_read = "OCW3 selects it", KVM(irr), .manual = "8259A, interrupt request register" },
 	{ .name = "imr", .text = "masked", MEMBER(imr, KNOWN_IMR), VMS(IMR), .format = REG_LINE_FLAGS,
-	  KVM("imr"),
+	  KVM(imr),
 	  .manual = "8259A, OCW1" },
 	{ .name = "isr", .text = "in service", MEMBER(isr, KNOWN_ISR), VMS(ISR), .format = REG_LINES,
-	  .guest_read = "OCW3 selects it", KVM("isr"), .manual = "8259A, in-service register" },
+	  .guest_read = "OCW3 selects it", KVM(isr), .manual = "8259A, in-service register" },
 	{ .name = "elcr", .text = "level-triggered", MEMBER(elcr, KNOWN_ELCR), VMS(ELCR),
-	  .format = REG_LINE_FLAGS, .guest_read = "ports 0x4d0, 0x4d1", KVM("elcr"), .manual = "PIIX, ELCR" },
+	  .format = REG_LINE_FLAGS, .guest_read = "ports 0x4d0, 0x4d1", KVM(elcr), .manual = "PIIX, ELCR" },
 	{ .name = "last_irr", .text = "line is high", MEMBER(last_irr, KNOWN_LAST_IRR), VMS(LAST_IRR),
-	  .format = REG_LINE_FLAGS, .guest_read = "not readable", KVM("last_irr"),
+	  .format = REG_LINE_FLAGS, .guest_read = "not readable", KVM(last_irr),
 	  .manual = "8259A, edge sense latch" },
 	{ .name = "priority_add", .text = "line of highest priority",
 	  MEMBER(priority_add, KNOWN_PRIORITY_ADD),
-	  VMS(PRIORITY_ADD), .format = REG_DEC, .guest_read = "not readable", KVM("priority_add"),
+	  VMS(PRIORITY_ADD), .format = REG_DEC, .guest_read = "not readable", KVM(priority_add),
 	  .manual = "8259A, OCW2 rotation" },
 	{ .name = "irq_base", .text = "vector of line 0", MEMBER(irq_base, KNOWN_IRQ_BASE), VMS(IRQ_BASE),
-	  .guest_read = "not readable", KVM("irq_base"), .manual = "8259A, ICW2" },
+	  .guest_read = "not readable", KVM(irq_base), .manual = "8259A, ICW2" },
 	{ .name = "read_reg_select", .text = "a read gives isr",
 	  MEMBER(read_reg_select, KNOWN_READ_REG_SELECT),
-	  VMS(READ_REG_SELECT), .format = REG_DEC, KVM("read_reg_select"), .manual = "8259A, OCW3" },
+	  VMS(READ_REG_SELECT), .format = REG_DEC, KVM(read_reg_select), .manual = "8259A, OCW3" },
 	{ .name = "poll", .text = "poll command waits", MEMBER(poll, KNOWN_POLL), VMS(POLL),
 	  .format = REG_DEC,
-	  KVM("poll"), .manual = "8259A, poll command" },
+	  KVM(poll), .manual = "8259A, poll command" },
 	{ .name = "special_mask", .text = "special mask mode", MEMBER(special_mask, KNOWN_SPECIAL_MASK),
-	  VMS(SPECIAL_MASK), .format = REG_DEC, KVM("special_mask"), .manual = "8259A, special mask mode" },
+	  VMS(SPECIAL_MASK), .format = REG_DEC, KVM(special_mask), .manual = "8259A, special mask mode" },
 	{ .name = "init_state", .text = "initialisation", MEMBER(init_state, KNOWN_INIT_STATE),
 	  VMS(INIT_STATE),
-	  REG_FIELDS(init_fields), KVM("init_state"), .manual = "8259A, initialization sequence" },
+	  REG_FIELDS(init_fields), KVM(init_state), .manual = "8259A, initialization sequence" },
 	{ .name = "auto_eoi", .text = "automatic end of interrupt", MEMBER(auto_eoi, KNOWN_AUTO_EOI),
-	  VMS(AUTO_EOI), .format = REG_DEC, KVM("auto_eoi"), .manual = "8259A, ICW4" },
+	  VMS(AUTO_EOI), .format = REG_DEC, KVM(auto_eoi), .manual = "8259A, ICW4" },
 	{ .name = "rotate_on_auto_eoi", .text = "and rotate", MEMBER(rotate_on_auto_eoi, KNOWN_ROTATE),
-	  VMS(ROTATE_ON_AUTO_EOI), .format = REG_DEC, KVM("rotate_on_auto_eoi"), .manual = "8259A, OCW2" },
+	  VMS(ROTATE_ON_AUTO_EOI), .format = REG_DEC, KVM(rotate_on_auto_eoi), .manual = "8259A, OCW2" },
 	{ .name = "special_fully_nested_mode", .text = "special fully nested mode",
 	  MEMBER(special_fully_nested_mode, KNOWN_SFNM), VMS(SFNM), .format = REG_DEC,
-	  KVM("special_fully_nested_mode"), .manual = "8259A, ICW4" },
+	  KVM(special_fully_nested_mode), .manual = "8259A, ICW4" },
 	{ .name = "init4", .text = "ICW4 is expected", MEMBER(init4, KNOWN_INIT4), VMS(INIT4),
 	  .format = REG_DEC,
-	  KVM("init4"), .manual = "8259A, ICW1" },
+	  KVM(init4), .manual = "8259A, ICW1" },
 	{ .name = "single_mode", .text = "no slave: ICW3 is not expected",
 	  MEMBER(single_mode, KNOWN_SINGLE_MODE),
 	  VMS(SINGLE_MODE), .format = REG_DEC, .manual = "8259A, ICW1" },
@@ -104,7 +105,7 @@ static const struct reg_row pic_rows[] = {
 	  .desc = &pic_vms_desc, .sub = &pic_ltim_vms_desc, .vms = &ltim_fields[0], .manual = "8259A, ICW1" },
 	{ .name = "elcr_mask", .text = "lines that ELCR can change", MEMBER(elcr_mask, KNOWN_ELCR_MASK),
 	  .storage = REG_DERIVED, .from = "the machine: 0xf8 master, 0xde slave", .format = REG_LINE_FLAGS,
-	  KVM("elcr_mask"), .manual = "PIIX, ELCR" },
+	  KVM(elcr_mask), .manual = "PIIX, ELCR" },
 };
 
 const struct reg_chip pic_chip = {

@@ -2,6 +2,7 @@
 /* The table of the 8254, and its counting as QEMU does it. */
 #include "apic/pit.h"
 
+#include <linux/kvm.h>
 #include <string.h>
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -72,38 +73,42 @@ enum pit_known { KNOWN_IRQ_DISABLED = 3 * PIT_CHANNEL_VMS_NR, KNOWN_IRQ_TIMER, K
 #define MEMBER(m, known) .offset = REG_NO_OFFSET, .width = sizeof(((struct pit_state *)0)->m), \
 	REG_AT(struct pit_state, m, known)
 #define VMS(f) .desc = &pit_vms_desc, .vms = &pit_vms_fields[PIT_VMS_##f]
-#define KVM(m) .kvm = "kvm_pit_channel_state." m
+#define KVM(m)                                                                                       \
+	.kvm = "kvm_pit_channel_state." #m, .abi = REG_ABI_PIT,                                        \
+	.abi_at = offsetof(struct kvm_pit_state2, channels[0].m),                                      \
+	.abi_step = sizeof(struct kvm_pit_channel_state),                                              \
+	.abi_size = sizeof(((struct kvm_pit_channel_state *)0)->m)
 
 static const struct reg_row pit_rows[] = {
-	{ .name = "mode", .text = "mode", CHANNEL(mode, MODE), REG_FIELDS(mode_fields), KVM("mode"),
+	{ .name = "mode", .text = "mode", CHANNEL(mode, MODE), REG_FIELDS(mode_fields), KVM(mode),
 	  .manual = "8254, control word" },
 	{ .name = "count", .text = "reload value", CHANNEL(count, COUNT), .reset = 0x10000, .format = REG_DEC,
-	  .is_signed = true, .guest_read = "the running count", KVM("count"), .manual = "8254, counters" },
-	{ .name = "bcd", .text = "counts in decimal", CHANNEL(bcd, BCD), .format = REG_DEC, KVM("bcd"),
+	  .is_signed = true, .guest_read = "the running count", KVM(count), .manual = "8254, counters" },
+	{ .name = "bcd", .text = "counts in decimal", CHANNEL(bcd, BCD), .format = REG_DEC, KVM(bcd),
 	  .manual = "8254, control word" },
-	{ .name = "gate", .text = "gate input", CHANNEL(gate, GATE), .format = REG_DEC, KVM("gate"),
+	{ .name = "gate", .text = "gate input", CHANNEL(gate, GATE), .format = REG_DEC, KVM(gate),
 	  .manual = "8254, gate; port 0x61 bit 0 for channel 2" },
 	{ .name = "rw_mode", .text = "access", CHANNEL(rw_mode, RW_MODE), REG_FIELDS(rw_fields),
-	  KVM("rw_mode"),
+	  KVM(rw_mode),
 	  .manual = "8254, control word" },
 	{ .name = "read_state", .text = "next byte read", CHANNEL(read_state, READ_STATE),
-	  REG_FIELDS(state_fields), KVM("read_state"), .manual = "8254, read operations" },
+	  REG_FIELDS(state_fields), KVM(read_state), .manual = "8254, read operations" },
 	{ .name = "write_state", .text = "next byte written", CHANNEL(write_state, WRITE_STATE),
-	  REG_FIELDS(state_fields), KVM("write_state"), .manual = "8254, write operations" },
+	  REG_FIELDS(state_fields), KVM(write_state), .manual = "8254, write operations" },
 	{ .name = "write_latch", .text = "low byte written", CHANNEL(write_latch, WRITE_LATCH),
-	  KVM("write_latch"), .manual = "8254, write operations" },
+	  KVM(write_latch), .manual = "8254, write operations" },
 	{ .name = "latched_count", .text = "latched count", CHANNEL(latched_count, LATCHED_COUNT),
-	  .format = REG_DEC, KVM("latched_count"), .manual = "8254, counter latch" },
+	  .format = REG_DEC, KVM(latched_count), .manual = "8254, counter latch" },
 	{ .name = "count_latched", .text = "how the latched count is read",
 	  CHANNEL(count_latched, COUNT_LATCHED),
-	  .format = REG_DEC, KVM("count_latched"), .manual = "8254, counter latch" },
-	{ .name = "status", .text = "latched status", CHANNEL(status, STATUS), KVM("status"),
+	  .format = REG_DEC, KVM(count_latched), .manual = "8254, counter latch" },
+	{ .name = "status", .text = "latched status", CHANNEL(status, STATUS), KVM(status),
 	  .manual = "8254, read-back" },
 	{ .name = "status_latched", .text = "status is latched", CHANNEL(status_latched, STATUS_LATCHED),
-	  .format = REG_DEC, KVM("status_latched"), .manual = "8254, read-back" },
+	  .format = REG_DEC, KVM(status_latched), .manual = "8254, read-back" },
 	{ .name = "count_load_time", .text = "when the count was loaded", CHANNEL(count_load_time, LOAD_TIME),
 	  .storage = REG_DERIVED, .from = "the running count; the kernel does not keep it for channel 0",
-	  .format = REG_NS, .is_signed = true, .guest_read = "not readable", KVM("count_load_time"),
+	  .format = REG_NS, .is_signed = true, .guest_read = "not readable", KVM(count_load_time),
 	  .manual = "QEMU hw/timer/i8254_common.c" },
 	{ .name = "next_transition_time", .text = "next change of the output",
 	  CHANNEL(next_transition_time, NEXT_TRANSITION), .storage = REG_DERIVED,
@@ -117,7 +122,7 @@ static const struct reg_row pit_rows[] = {
 	  .from = "next_transition_time of channel 0", .format = REG_NS, .is_signed = true,
 	  .guest_read = "not readable", .manual = "QEMU hw/timer/i8254_common.c" },
 	{ .name = "flags", .text = "flags of the in-kernel PIT", MEMBER(flags, KNOWN_FLAGS),
-	  .guest_read = "not readable", .kvm = "kvm_pit_state2.flags", .manual = "KVM_GET_PIT2" },
+	  .guest_read = "not readable", REG_KVM(REG_ABI_PIT, kvm_pit_state2, flags), .manual = "KVM_GET_PIT2" },
 };
 
 const struct reg_chip pit_chip = {

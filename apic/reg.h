@@ -32,6 +32,23 @@ enum reg_storage {
 	REG_ACTION,    /* writing it does something, nothing is kept */
 };
 
+/* What of the KVM ABI carries a row: a structure of <linux/kvm.h>, or a register read alone. */
+enum reg_abi {
+	REG_ABI_NONE,
+	REG_ABI_LAPIC,    /* struct kvm_lapic_state */
+	REG_ABI_REGS,     /* struct kvm_regs */
+	REG_ABI_SREGS,    /* struct kvm_sregs */
+	REG_ABI_EVENTS,   /* struct kvm_vcpu_events */
+	REG_ABI_MP_STATE, /* struct kvm_mp_state */
+	REG_ABI_MSR,      /* a model-specific register; abi_at is its index */
+	REG_ABI_TSC_KHZ,  /* KVM_GET_TSC_KHZ, KVM_SET_TSC_KHZ */
+	REG_ABI_VCPU_ID,  /* given at KVM_CREATE_VCPU */
+	REG_ABI_IOAPIC,   /* struct kvm_ioapic_state */
+	REG_ABI_PIC,      /* struct kvm_pic_state */
+	REG_ABI_PIT,      /* struct kvm_pit_state2 */
+	REG_ABI_CLOCK,    /* struct kvm_clock_data */
+};
+
 enum reg_format {
 	REG_HEX,
 	REG_DEC,          /* signed when the row is */
@@ -80,6 +97,12 @@ struct reg_row {
 
 	/* Its names outside. */
 	const char *kvm;              /* in the KVM ABI, or NULL */
+	enum reg_abi abi;             /* what carries it there; REG_ABI_NONE: nothing, or it follows from others */
+	uint32_t abi_at;              /* byte offset of element 0 in it, or the index of the MSR */
+	uint16_t abi_step;            /* bytes from one element to the next */
+	uint8_t abi_size;             /* bytes of an element */
+	uint8_t abi_shift;            /* it holds the register shifted right by so many bits */
+	uint8_t abi_if;               /* 1 + offset of the byte that is 0 when the row's value is -1; or 0 */
 	const struct vms_desc *desc;  /* section of the QEMU stream that carries it, or NULL */
 	const struct vms_desc *sub;   /* subsection of desc that holds vms; NULL: desc itself */
 	const struct vms_field *in;   /* array of structs that holds vms, element by element; NULL: none */
@@ -114,6 +137,14 @@ struct reg_chip {
 #define REG_ARRAY_AT(type, member, n, known)                                                        \
 	.at = offsetof(type, member), .size = sizeof(((type *)0)->member[0]),                       \
 	.step = sizeof(((type *)0)->member[0]), .count = (n), .bit = (known)
+
+/* A member of a structure of <linux/kvm.h>, whose header the table includes, as a row's place in the KVM ABI. */
+#define REG_KVM(carrier, type, member)                                         \
+	.kvm = #type "." #member, .abi = (carrier), .abi_at = offsetof(struct type, member), \
+	.abi_size = sizeof(((struct type *)0)->member)
+
+/* A model-specific register as a row's place in the KVM ABI. */
+#define REG_MSR(index) .kvm = "MSR " #index, .abi = REG_ABI_MSR, .abi_at = (index), .abi_size = 8
 
 /* reg_mask - the bits of a register of the row's width. */
 uint64_t reg_mask(const struct reg_row *row);
