@@ -170,12 +170,17 @@ static int convert(const struct source *source, enum vm_kind to, enum vm_release
 	return rc;
 }
 
+static bool kernel_lapic(enum vm_kind kind)
+{
+	return kind == VM_KVM || kind == VM_KVM_SPLIT;
+}
+
 static struct guest_limits limits_for(const struct source *source, enum vm_kind to)
 {
 	struct guest_limits limits = guest_limits_default;
 
-	/* QEMU gives KVM no current count: a one-shot timer that was running fires at once. */
-	limits.early_oneshots = to == VM_KVM || to == VM_KVM_SPLIT;
+	/* QEMU gives KVM no current count, nor takes it: a one-shot timer that was running fires at once. */
+	limits.early_oneshots = kernel_lapic(source->kind) || kernel_lapic(to);
 	/* A KVM that shows the guest the host's TSC cannot be made to continue another one. */
 	if (to == VM_TCG || (source->tsc_follows_vm && kvm_tsc_follows_vm))
 		limits.tsc_us = TSC_JUMP_US;

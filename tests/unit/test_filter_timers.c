@@ -102,18 +102,27 @@ static void kernel_timer(uint32_t lvtt)
 
 Test(filter_timers, a_kernel_timer_goes_on_one_period_after_the_save)
 {
-	static const uint32_t modes[] = { LVTT_PERIODIC, LVTT_ONE_SHOT };
+	kernel_timer(LVTT_PERIODIC);
+	cr_assert(!machine_convert(&m, "kvm", "tcg"));
+	machine_expect(&m, "apic[0].initial_count_load_time", MACHINE_NOW);
+	machine_expect(&m, "apic[0].timer_expiry", MACHINE_NOW + 1001 * 16);
+	machine_expect(&m, "apic[0].next_time", MACHINE_NOW + 1001 * 16);
+	cr_expect(machine_entry(&m, "apic[0].initial_count")->cost == COST_APPROXIMATE);
+}
 
-	for (size_t i = 0; i < 2; i++) {
-		kernel_timer(modes[i]);
-		cr_assert(!machine_convert(&m, "kvm", "tcg"));
-		machine_expect(&m, "apic[0].initial_count_load_time", MACHINE_NOW);
-		machine_expect(&m, "apic[0].timer_expiry", MACHINE_NOW + 1001 * 16);
-		machine_expect(&m, "apic[0].next_time", MACHINE_NOW + 1001 * 16);
-		cr_expect(machine_entry(&m, "apic[0].initial_count")->cost == COST_APPROXIMATE);
-		if (!i)
-			machine_deinit(&m);
-	}
+Test(filter_timers, a_one_shot_of_the_kernel_without_its_count_fires_at_once_and_once_only)
+{
+	int64_t load;
+
+	kernel_timer(LVTT_ONE_SHOT);
+	cr_assert(!machine_convert(&m, "kvm", "tcg"));
+	machine_expect(&m, "apic[0].timer_expiry", MACHINE_NOW);
+	machine_expect(&m, "apic[0].next_time", MACHINE_NOW);
+	machine_expect(&m, "apic[0].initial_count", 1000);
+	cr_expect(machine_entry(&m, "apic[0].timer_expiry")->cost == COST_APPROXIMATE);
+	/* QEMU 7.2 hw/intc/apic_common.c, apic_next_timer(): no next time once so many ticks have passed. */
+	load = (int64_t)machine_get(&m, "apic[0].initial_count_load_time");
+	cr_expect_geq((MACHINE_NOW - load) >> 4, 1000);
 }
 
 Test(filter_timers, a_masked_timer_has_no_expiry)
