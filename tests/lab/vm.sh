@@ -2,23 +2,27 @@
 # shellcheck shell=sh
 #
 # One virtual machine at a time, its monitor and its serial console, for the lab's jobs (busybox sh) and for the
-# scripts outside (bash). The serial console goes to DIR/serial.log, each line with the host's uptime before it.
+# scripts outside (bash). The serial console goes to DIR/serial.log, each line with the host's uptime before it, and in
+# between, when QEMU says so, a line `stopped` or `resumed`. What else QEMU has to say goes to DIR/qemu.log.
 
 # vm_start DIR COMMAND...: COMMAND is a QEMU without monitor and serial options.
 vm_start() {
 	vm_dir=$1
 	shift
-	rm -rf "$vm_dir/mon.in" "$vm_dir/mon.out" "$vm_dir/serial.fifo"
+	rm -rf "$vm_dir/mon.in" "$vm_dir/mon.out" "$vm_dir/serial.fifo" "$vm_dir/qemu.fifo"
 	mkdir -p "$vm_dir"
-	mkfifo "$vm_dir/mon.in" "$vm_dir/mon.out" "$vm_dir/serial.fifo"
+	mkfifo "$vm_dir/mon.in" "$vm_dir/mon.out" "$vm_dir/serial.fifo" "$vm_dir/qemu.fifo"
 	: >"$vm_dir/serial.log"
+	: >"$vm_dir/qemu.log"
 	exec 8<>"$vm_dir/mon.in" 7<>"$vm_dir/mon.out"
 	vm_stamp <"$vm_dir/serial.fifo" >>"$vm_dir/serial.log" 7>&- 8>&- &
 	vm_readers=$!
 	cat <"$vm_dir/mon.out" >"$vm_dir/monitor.log" 7>&- 8>&- &
 	vm_readers="$vm_readers $!"
-	"$@" -chardev pipe,id=mon,path="$vm_dir/mon" -mon mon -serial stdio </dev/null >"$vm_dir/serial.fifo" \
-		2>"$vm_dir/qemu.log" 7>&- 8>&- &
+	vm_states <"$vm_dir/qemu.fifo" 7>&- 8>&- &
+	vm_readers="$vm_readers $!"
+	"$@" -chardev pipe,id=mon,path="$vm_dir/mon" -mon mon -serial stdio -trace vm_state_notify </dev/null \
+		>"$vm_dir/serial.fifo" 2>"$vm_dir/qemu.fifo" 7>&- 8>&- &
 	vm_pid=$!
 }
 
@@ -28,6 +32,18 @@ vm_stamp() {
 	while IFS= read -r vm_line; do
 		read -r vm_up _ </proc/uptime
 		printf '%s %s\n' "$vm_up" "${vm_line%"$vm_cr"}"
+	done
+}
+
+# Sorts QEMU's standard error.
+vm_states() {
+	while IFS= read -r vm_line; do
+		read -r vm_up _ </proc/uptime
+		case $vm_line in
+		*'vm_state_notify running 1 '*) printf '%s resumed\n' "$vm_up" >>"$vm_dir/serial.log" ;;
+		*'vm_state_notify running 0 '*) printf '%s stopped\n' "$vm_up" >>"$vm_dir/serial.log" ;;
+		*) printf '%s\n' "$vm_line" >>"$vm_dir/qemu.log" ;;
+		esac
 	done
 }
 
@@ -50,17 +66,16 @@ vm_hmp() {
 	printf '%s\n' "$@" >&8
 }
 
-# vm_cont SECONDS: lets a machine run that was started with -incoming, as soon as it is loaded, and puts a line `resumed`
-# into the serial log; 1 when it does not load.
+# vm_cont SECONDS: lets a machine run that was started with -incoming, as soon as it is loaded; 1 when it does not load.
+# Under KVM a guest's TSC runs from the load on, not from `cont`: what passes in between, the guest sees.
 vm_cont() {
-	vm_tries=$(($1 * 5))
+	vm_tries=$(($1 * 20))
 	until grep -q -E 'VM status: (paused|running)[^(]*$' "$vm_dir/monitor.log"; do
 		vm_tries=$((vm_tries - 1))
 		if [ "$vm_tries" -le 0 ] || ! vm_running; then return 1; fi
 		vm_hmp 'info status'
-		sleep 0.2
+		sleep 0.05
 	done
-	vm_mark resumed
 	vm_hmp cont
 }
 
@@ -70,23 +85,16 @@ vm_quit() {
 	vm_hmp quit
 	wait "$vm_pid" || vm_status=$?
 	exec 7>&- 8>&-
-	# two process ids
+	# process ids
 	# shellcheck disable=SC2086
 	wait $vm_readers
-	rm -f "$vm_dir/mon.in" "$vm_dir/mon.out" "$vm_dir/serial.fifo"
+	rm -f "$vm_dir/mon.in" "$vm_dir/mon.out" "$vm_dir/serial.fifo" "$vm_dir/qemu.fifo"
 	vm_pid=
 	return "$vm_status"
 }
 
-# vm_mark WORD: a line of our own in the serial log.
-vm_mark() {
-	read -r vm_up _ </proc/uptime
-	printf '%s %s\n' "$vm_up" "$1" >>"$vm_dir/serial.log"
-}
-
-# vm_save FILE: stops the machine, with a line `stopped` in the serial log, migrates it into FILE, ends its QEMU.
+# vm_save FILE: stops the machine, migrates it into FILE, ends its QEMU.
 vm_save() {
-	vm_mark stopped
 	vm_hmp stop 'migrate_set_parameter max-bandwidth 8G' "migrate \"exec:cat >$1\"" 'info migrate'
 	vm_quit || :
 	if ! grep -q 'Migration status: completed' "$vm_dir/monitor.log"; then
@@ -100,7 +108,7 @@ vm_save() {
 # of the guest's clock pass in one of the host's, the seconds from `resumed` to the first and from the last to `stopped`.
 vm_rate() {
 	awk -v word="$1" '$2 == "resumed" { resumed = $1 }
-		$2 == "stopped" { stopped = $1 }
+		$2 == "stopped" { stopped = stopped ? stopped : $1 }
 		$2 == word {
 			if (!count++) { start = $1; first = $3; up = $4 } else if ($3 - last > step) step = $3 - last
 			end = $1; last = $3; uplast = $4
