@@ -70,7 +70,7 @@ static int print_cpu(const struct vms_node *section, const struct reg_out *out, 
 		return rc;
 	reg_emit(out, "CPU %u, interrupt state\n", section->instance);
 	reg_print(&lapic_chip, &s, NULL, out);
-	for (const struct vms_node *c = section->child; c; c = c->next) {
+	for (const struct vms_node *c = vms_first_child(section); c; c = c->next) {
 		const struct cpu_sub *sub = c->kind == VMS_SUBSECTION ? cpu_find_sub(c->name) : NULL;
 
 		if (sub)

@@ -64,12 +64,12 @@ static void print_node(const struct vms_node *n, int indent, FILE *out)
 		return;
 	}
 	fputs(n->kind == VMS_SUBSECTION ? "\n" : ":\n", out);
-	for (const struct vms_node *c = n->child; c; c = c->next)
+	for (const struct vms_node *c = vms_first_child(n); c; c = c->next)
 		print_node(c, indent + 2, out);
 }
 
 void print_fields(const struct vms_node *section, FILE *out)
 {
-	for (const struct vms_node *c = section->child; c; c = c->next)
+	for (const struct vms_node *c = vms_first_child(section); c; c = c->next)
 		print_node(c, 2, out);
 }

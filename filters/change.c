@@ -89,7 +89,7 @@ int change_field(struct filter_run *run, struct vms_node *n, const char *path, u
 
 static bool first_value(const struct vms_node *n, char *buf, size_t size)
 {
-	for (const struct vms_node *c = n->child; c; c = c->next) {
+	for (const struct vms_node *c = vms_first_child(n); c; c = c->next) {
 		if (c->kind == VMS_INT && c->count) {
 			format_value(buf, size, c->is_signed, vms_element_get(c, 0));
 			return true;

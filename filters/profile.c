@@ -153,7 +153,7 @@ const char *profile_section_type(const struct profile *p, const char *name)
 
 int profile_name_sections(struct vms_tree *t, const struct profile *p)
 {
-	for (struct vms_node *s = t->machine->child; s; s = s->next) {
+	for (struct vms_node *s = vms_first_child(t->machine); s; s = s->next) {
 		const char *type = s->kind == VMS_SECTION ? profile_section_type(p, s->name) : NULL;
 		int rc;
 

@@ -47,7 +47,7 @@ static int collect_below(const struct rules_rule *rule, const struct vms_node *n
 {
 	int rc = 0;
 
-	for (struct vms_node *k = n->child; k && !rc; k = k->next) {
+	for (struct vms_node *k = vms_first_child(n); k && !rc; k = k->next) {
 		if (wanted(rule, k, prefix))
 			rc = add_node(list, k, reterr);
 		if (!rc && rule->recurse)
@@ -117,7 +117,7 @@ static int run_rule(struct rules_run *c, struct nodes *sections, struct nodes *b
 	int rc = 0;
 
 	sections->count = 0;
-	for (struct vms_node *s = c->run->tree->machine->child; s && !rc; s = s->next)
+	for (struct vms_node *s = vms_first_child(c->run->tree->machine); s && !rc; s = s->next)
 		if (s->kind == VMS_SECTION && rules_section_matches(c, s))
 			rc = add_node(sections, s, c->reterr);
 	for (size_t i = 0; i < sections->count && !rc; i++) {

@@ -35,7 +35,7 @@ int rules_movable(struct rules_run *c, struct vms_node *n, const char *path, str
 
 int rules_free_name(struct rules_run *c, struct vms_node *parent, const char *name)
 {
-	for (const struct vms_node *k = parent->child; k; k = k->next)
+	for (const struct vms_node *k = vms_first_child(parent); k; k = k->next)
 		if (!strcmp(k->name, name))
 			return rules_fail(c, k, NULL, "there is a field of that name already");
 	return 0;

@@ -24,7 +24,7 @@ struct unpacker {
 
 static struct vms_node *child_named(const struct vms_node *parent, const char *name)
 {
-	for (struct vms_node *c = parent->child; c; c = c->next)
+	for (struct vms_node *c = vms_first_child(parent); c; c = c->next)
 		if (!strcmp(c->name, name))
 			return c;
 	return NULL;
@@ -228,8 +228,8 @@ int rules_act_unpack(struct rules_run *c, struct vms_node *n)
 	rules_show_node(raw, before, sizeof(before));
 	parent = raw->parent;
 	last = raw;
-	while (!rc && made->child) {
-		struct vms_node *f = made->child;
+	while (!rc && vms_first_child(made)) {
+		struct vms_node *f = vms_first_child(made);
 
 		rc = strcmp(f->name, raw->name) ? rules_free_name(c, parent, f->name) : 0;
 		vms_remove(f);
@@ -269,7 +269,7 @@ static int check_row(struct rules_run *c, const struct rules_row *row, const str
 	if (!row->array)
 		return n->kind == VMS_STRUCT ? check_struct(c, row->layout, n)
 					     : rules_fail(c, n, NULL, "the layout says that it is a struct");
-	for (const struct vms_node *e = n->child; e && !rc; e = e->next, found++)
+	for (const struct vms_node *e = vms_first_child(n); e && !rc; e = e->next, found++)
 		rc = check_struct(c, row->layout, e);
 	/* Read from a stream, an array without elements does not show that they would be structs. */
 	if (!rc && (found != count || (!found && vms_size(n))))
@@ -279,7 +279,7 @@ static int check_row(struct rules_run *c, const struct rules_row *row, const str
 
 static int check_struct(struct rules_run *c, const struct rules_layout *l, const struct vms_node *n)
 {
-	const struct vms_node *k = n->child;
+	const struct vms_node *k = vms_first_child(n);
 	int rc = 0;
 
 	for (size_t i = 0; i < l->nrows && !rc; i++, k = k->next) {
@@ -312,7 +312,7 @@ static uint8_t *put_bytes(uint8_t *to, const struct vms_node *n)
 		put_be(to + len, 4, n->version);
 		to += len + 4;
 	}
-	for (const struct vms_node *k = n->child; k; k = k->next)
+	for (const struct vms_node *k = vms_first_child(n); k; k = k->next)
 		to = put_bytes(to, k);
 	return to;
 }

@@ -200,7 +200,7 @@ static int gather(struct rules_run *c, struct vms_node *n, struct vms_node *base
 		  const char *member)
 {
 	const struct rules_action *a = c->action;
-	struct vms_node *first = list->child ? vms_lookup(list->child, member) : NULL, *all, *parent;
+	struct vms_node *first = vms_first_child(list) ? vms_lookup(vms_first_child(list), member) : NULL, *all, *parent;
 	char to[PATH_SIZE], from[PATH_SIZE];
 	const char *name;
 	uint32_t i = 0;
@@ -225,7 +225,7 @@ static int gather(struct rules_run *c, struct vms_node *n, struct vms_node *base
 	all->is_signed = first->is_signed;
 	all->count = list->count;
 	all->array = true;
-	for (struct vms_node *e = list->child; e; e = e->next, i++) {
+	for (struct vms_node *e = vms_first_child(list); e; e = e->next, i++) {
 		struct vms_node *f = vms_lookup(e, member);
 
 		if (!f || f->kind != VMS_INT || f->array || f->width != all->width || i >= all->count)
@@ -261,7 +261,7 @@ static int scatter(struct rules_run *c, struct vms_node *n, struct vms_node *lis
 	if (!to || to->kind != VMS_ARRAY || to->count != list->count)
 		return rules_fail(c, n, a->to, "no array of %" PRIu32 " structs", list->count);
 	vms_path(list, from, sizeof(from));
-	for (struct vms_node *e = to->child; e && i < list->count; e = e->next, i++) {
+	for (struct vms_node *e = vms_first_child(to); e && i < list->count; e = e->next, i++) {
 		const char *name;
 		struct vms_node *parent = rules_parent(e, member, &name), *f;
 

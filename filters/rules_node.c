@@ -177,7 +177,7 @@ static struct vms_node *clone_below(struct rules_run *c, const struct vms_node *
 			return NULL;
 		memcpy(copy->data, n->data, vms_size(n));
 	}
-	for (const struct vms_node *k = n->child; k; k = k->next) {
+	for (const struct vms_node *k = vms_first_child(n); k; k = k->next) {
 		struct vms_node *below = clone_below(c, k, depth + 1);
 
 		if (!below)
@@ -199,7 +199,7 @@ int rules_set_name(struct rules_run *c, struct vms_node *n, const char *name)
 
 static struct vms_node *child_named(const struct vms_node *parent, const char *name)
 {
-	for (struct vms_node *c = parent->child; c; c = c->next)
+	for (struct vms_node *c = vms_first_child(parent); c; c = c->next)
 		if (!strcmp(c->name, name))
 			return c;
 	return NULL;
@@ -208,7 +208,7 @@ static struct vms_node *child_named(const struct vms_node *parent, const char *n
 /* The last node in front of which nothing of its like may come: fields lie before subsections. */
 static struct vms_node *first_subsection(const struct vms_node *parent)
 {
-	struct vms_node *c = parent->child;
+	struct vms_node *c = vms_first_child(parent);
 
 	while (c && c->kind != VMS_SUBSECTION)
 		c = c->next;
@@ -233,8 +233,8 @@ void rules_put(struct vms_node *parent, struct vms_node *n, const struct rules_p
 
 	if (prev && (prev->kind == VMS_SUBSECTION) == is_sub)
 		vms_insert_after(prev, n);
-	else if (in_front && !is_sub && parent->child)
-		vms_insert_before(parent->child, n);
+	else if (in_front && !is_sub && vms_first_child(parent))
+		vms_insert_before(vms_first_child(parent), n);
 	else if ((in_front || !is_sub) && subs)
 		vms_insert_before(subs, n);
 	else
@@ -274,7 +274,7 @@ void rules_reshaped(struct vms_node *n)
 /* Whether one entry of a vmdescription describes both. */
 static bool alike(const struct vms_node *a, const struct vms_node *b)
 {
-	const struct vms_node *x = a->child, *y = b->child;
+	const struct vms_node *x = vms_first_child(a), *y = vms_first_child(b);
 
 	if (a->kind != b->kind || a->width != b->width || a->count != b->count || a->version != b->version)
 		return false;
@@ -288,8 +288,8 @@ int rules_even(struct rules_run *c, const struct vms_node *n)
 {
 	int rc = 0;
 
-	for (const struct vms_node *k = n->child; k && !rc; k = k->next) {
-		if (n->kind == VMS_ARRAY && k != n->child && !alike(n->child, k))
+	for (const struct vms_node *k = vms_first_child(n); k && !rc; k = k->next) {
+		if (n->kind == VMS_ARRAY && k != vms_first_child(n) && !alike(vms_first_child(n), k))
 			return rules_fail(c, k, NULL, "the elements of an array must stay alike");
 		rc = rules_even(c, k);
 	}

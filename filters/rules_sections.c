@@ -10,7 +10,7 @@
 
 static struct vms_node *section_named(const struct rules_run *c, const char *name, uint32_t instance)
 {
-	struct vms_node *s = c->run->tree->machine->child;
+	struct vms_node *s = vms_first_child(c->run->tree->machine);
 
 	while (s && (s->kind != VMS_SECTION || s->instance != instance || strcmp(s->name, name) != 0))
 		s = s->next;
@@ -103,7 +103,7 @@ static int fill_section(struct rules_run *c, const struct rules_part *p, struct 
 	for (size_t i = 0; i < p->fields.count; i++) {
 		bool found = false;
 
-		for (struct vms_node *k = from->child, *next; k; k = next) {
+		for (struct vms_node *k = vms_first_child(from), *next; k; k = next) {
 			next = k->next;
 			if (!rules_glob(p->fields.items[i], k->name, NULL))
 				continue;
@@ -140,7 +140,7 @@ static void sort_children(struct vms_node *n, const struct rules_strings *order)
 {
 	for (int subs = 0; subs < 2; subs++) {
 		for (size_t i = order->count; i-- > 0;) {
-			struct vms_node *k = n->child, *first = n->child;
+			struct vms_node *k = vms_first_child(n), *first = vms_first_child(n);
 
 			while (k && ((k->kind == VMS_SUBSECTION) != subs || strcmp(k->name, order->items[i]) != 0))
 				k = k->next;
@@ -170,10 +170,10 @@ int rules_act_merge(struct rules_run *c, struct vms_node *n)
 			return rules_fail(c, n, NULL, "there is no other section %s of this instance", name);
 		if (s->version != p->version)
 			return rules_fail(c, s, NULL, "its version is %" PRIu32 ", not %" PRIu32, s->version, p->version);
-		while (s->child) {
-			if ((c->rc = rules_free_name(c, n, s->child->name)))
+		while (vms_first_child(s)) {
+			if ((c->rc = rules_free_name(c, n, vms_first_child(s)->name)))
 				return c->rc;
-			move_child(c, s->child, n);
+			move_child(c, vms_first_child(s), n);
 		}
 		vms_path(s, path, sizeof(path));
 		rules_report(c, REPORT_DROPPED, path, s->type, NULL);

@@ -34,7 +34,7 @@ static bool wants_types(const struct profile *from, const struct profile *to)
 
 static int run_types(struct filter_run *run, struct irqs_error *reterr)
 {
-	for (struct vms_node *s = run->tree->machine->child; s; s = s->next) {
+	for (struct vms_node *s = vms_first_child(run->tree->machine); s; s = s->next) {
 		const char *type = s->kind == VMS_SECTION ? profile_section_type(run->to, s->name) : NULL;
 		char path[64];
 

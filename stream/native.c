@@ -156,7 +156,7 @@ int native_write_tree(int fd, const struct vms_node *machine, uint64_t capabilit
 		return irqs_fail(reterr, IRQS_REFUSED, IRQS_NO_OFFSET, NULL, "the machine type is too long");
 	strcpy(header.machine, machine->name);
 	rc = native_writer_init(&w, native_write_fd, &fd, &header, reterr);
-	for (const struct vms_node *n = machine->child; n && !rc; n = n->next)
+	for (const struct vms_node *n = vms_first_child(machine); n && !rc; n = n->next)
 		rc = native_write_section(&w, n, reterr);
 	return rc ? rc : native_writer_finish(&w, reterr);
 }

@@ -66,7 +66,7 @@ static void put_leaf(struct cbor_out *o, const struct vms_node *n)
 
 static unsigned int member_pairs(const struct vms_node *n)
 {
-	return n->last && n->last->kind == VMS_SUBSECTION ? 2 : 1;
+	return vms_last_child(n) && vms_last_child(n)->kind == VMS_SUBSECTION ? 2 : 1;
 }
 
 static void put_struct(struct cbor_out *o, const struct vms_node *n)
@@ -95,7 +95,7 @@ static void put_field(struct cbor_out *o, const struct vms_node *n)
 	} else {
 		cbor_put_text(o, "elements");
 		cbor_put_array(o, n->count);
-		for (const struct vms_node *c = n->child; c; c = c->next)
+		for (const struct vms_node *c = vms_first_child(n); c; c = c->next)
 			put_struct(o, c);
 	}
 }
@@ -113,18 +113,18 @@ static void put_members(struct cbor_out *o, const struct vms_node *n)
 {
 	size_t fields = 0, subsections = 0;
 
-	for (const struct vms_node *c = n->child; c; c = c->next)
+	for (const struct vms_node *c = vms_first_child(n); c; c = c->next)
 		(*(c->kind == VMS_SUBSECTION ? &subsections : &fields))++;
 	cbor_put_text(o, "fields");
 	cbor_put_array(o, fields);
-	for (const struct vms_node *c = n->child; c; c = c->next)
+	for (const struct vms_node *c = vms_first_child(n); c; c = c->next)
 		if (c->kind != VMS_SUBSECTION)
 			put_field(o, c);
 	if (!subsections)
 		return;
 	cbor_put_text(o, "subsections");
 	cbor_put_array(o, subsections);
-	for (const struct vms_node *c = n->child; c; c = c->next)
+	for (const struct vms_node *c = vms_first_child(n); c; c = c->next)
 		if (c->kind == VMS_SUBSECTION)
 			put_subsection(o, c);
 }

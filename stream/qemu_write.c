@@ -146,7 +146,7 @@ static int put_node(struct writer *w, const struct vms_node *n)
 		    (rc = put(w, n->name, len)) || (rc = put_int(w, 4, n->version)))
 			return rc;
 	}
-	for (const struct vms_node *c = n->child; c && !rc; c = c->next)
+	for (const struct vms_node *c = vms_first_child(n); c && !rc; c = c->next)
 		rc = is_leaf(c) ? put_leaves(w, &c) : put_node(w, c);
 	return rc;
 }
@@ -197,7 +197,7 @@ static bool shape_changed(const struct qemu_stream *s)
 	for (size_t i = 0; i < s->nitems; i++)
 		if (s->items[i].kind == QEMU_ITEM_DEVICE && !s->items[i].node->parent)
 			return true;
-	for (const struct vms_node *n = s->tree.machine->child; n; n = n->next)
+	for (const struct vms_node *n = vms_first_child(s->tree.machine); n; n = n->next)
 		if (n->reshaped || !n->codec)
 			return true;
 	return false;

@@ -57,7 +57,7 @@ static int set_elements(json_t *o, const struct vms_node *array)
 	json_t *list = json_array();
 	int rc = json_object_set_new(o, "elements", list);
 
-	for (const struct vms_node *e = array->child; e; e = e->next) {
+	for (const struct vms_node *e = vms_first_child(array); e; e = e->next) {
 		json_t *s = json_object();
 
 		rc |= set_struct(s, e, true);
@@ -82,8 +82,8 @@ static int set_body(json_t *o, const struct vms_node *n, const struct vms_node *
 
 static json_t *field_json(const struct vms_node *n, bool values)
 {
-	const struct vms_node *body = n->kind == VMS_ARRAY ? n->child : n->kind == VMS_STRUCT ? n
-											      : NULL;
+	const struct vms_node *body = n->kind == VMS_ARRAY ? vms_first_child(n) : n->kind == VMS_STRUCT ? n
+													: NULL;
 	json_t *o = json_object();
 	int rc = json_object_set_new(o, "name", json_string(n->name));
 
@@ -111,7 +111,7 @@ static int set_struct(json_t *o, const struct vms_node *n, bool values)
 
 	rc |= json_object_set_new(o, "version", json_integer(n->version));
 	rc |= json_object_set_new(o, "fields", fields);
-	for (const struct vms_node *c = n->child; c && !rc; c = c->next) {
+	for (const struct vms_node *c = vms_first_child(n); c && !rc; c = c->next) {
 		json_t *s;
 
 		if (c->kind != VMS_SUBSECTION) {

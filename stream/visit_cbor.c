@@ -21,7 +21,7 @@ void visit_cbor_out_deinit(struct visit_cbor_out *o)
 int visit_cbor_out_finish(struct visit_cbor_out *o, uint8_t **ret_data, size_t *ret_size,
 			  struct irqs_error *reterr)
 {
-	const struct vms_node *section = o->tree.machine->child;
+	const struct vms_node *section = vms_first_child(o->tree.machine);
 	struct cbor_out body;
 
 	if (!section || o->out.v.depth)

@@ -345,7 +345,7 @@ void visit_json_out_deinit(struct visit_json_out *o)
 
 int visit_json_out_finish(struct visit_json_out *o, json_t **ret, struct irqs_error *reterr)
 {
-	const struct vms_node *section = o->tree.machine->child;
+	const struct vms_node *section = vms_first_child(o->tree.machine);
 
 	if (!section || o->out.v.depth)
 		return visit_fail(&o->out.v, NULL, reterr, IRQS_USAGE, "no section was saved");

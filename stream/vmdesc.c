@@ -283,19 +283,19 @@ static void put_section(struct text *t, const struct vms_node *section)
 static const struct vms_node *find_section(const struct vms_node *machine, const struct vms_node *hint,
 					   const char *entry)
 {
-	const struct vms_node *start = hint ? hint->next : machine->child, *n = start;
+	const struct vms_node *start = hint ? hint->next : vms_first_child(machine), *n = start;
 
 	do {
 		if (n && n->codec == entry)
 			return n;
-		n = n ? n->next : machine->child;
+		n = n ? n->next : vms_first_child(machine);
 	} while (n != start);
 	return NULL;
 }
 
 const struct vms_node *vmdesc_leading(const struct vms_node *machine)
 {
-	const struct vms_node *n = machine->child;
+	const struct vms_node *n = vms_first_child(machine);
 
 	return n && n->codec && !strcmp(n->name, "configuration") ? n->next : n;
 }

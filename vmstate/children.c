@@ -101,11 +101,11 @@ static void make_index(const struct vms_node *parent)
 	struct vms_children *index = parent->children;
 	uint32_t count = 0;
 
-	for (const struct vms_node *c = parent->child; c; c = c->next)
+	for (const struct vms_node *c = parent->head; c; c = c->next)
 		count++;
 	if (!make_room(index, count))
 		return;
-	for (struct vms_node *c = parent->last; c; c = c->prev) {
+	for (struct vms_node *c = parent->tail; c; c = c->prev) {
 		struct vms_node **bucket;
 
 		if (!c->hash)
@@ -119,7 +119,7 @@ static void make_index(const struct vms_node *parent)
 
 static bool is_small(const struct vms_node *parent)
 {
-	const struct vms_node *c = parent->child;
+	const struct vms_node *c = parent->head;
 
 	for (unsigned int i = 0; c && i < WALK_MAX; i++)
 		c = c->next;
@@ -135,7 +135,7 @@ struct vms_node *children_find(const struct vms_node *parent, const char *name, 
 	if (index && !index->valid && !is_small(parent))
 		make_index(parent);
 	if (!index || !index->valid) {
-		for (c = parent->child; c && !is_named(c, name, len);)
+		for (c = parent->head; c && !is_named(c, name, len);)
 			c = c->next;
 		return c;
 	}
@@ -160,4 +160,14 @@ struct vms_node *vms_next_namesake(const struct vms_node *n)
 	while (c && strcmp(c->name, n->name) != 0)
 		c = by_bucket ? c->bucket_next : c->next;
 	return c;
+}
+
+struct vms_node *vms_first_child(const struct vms_node *n)
+{
+	return n->head;
+}
+
+struct vms_node *vms_last_child(const struct vms_node *n)
+{
+	return n->tail;
 }

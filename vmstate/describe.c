@@ -355,7 +355,7 @@ static bool array_matches(const struct vms_field *f, const struct vms_node *n)
 {
 	if (n->kind != VMS_ARRAY || (f->count_name ? n->count > f->count : n->count != f->count))
 		return false;
-	for (const struct vms_node *c = n->child; c; c = c->next)
+	for (const struct vms_node *c = vms_first_child(n); c; c = c->next)
 		if (!vms_desc_match(f->desc, c))
 			return false;
 	return true;
@@ -392,7 +392,7 @@ static const struct vms_node *behind_row(const struct vms_node *n)
 
 bool vms_desc_match(const struct vms_desc *d, const struct vms_node *n)
 {
-	const struct vms_node *c = n->child;
+	const struct vms_node *c = vms_first_child(n);
 
 	for (uint32_t i = 0; i < d->nfields; i++) {
 		const struct vms_field *f = &d->fields[i];

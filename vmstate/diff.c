@@ -37,7 +37,7 @@ static const struct vms_node *find_twin(const struct vms_node *parent, const str
 	for (c = hint; c; c = c->next)
 		if (same_key(c, n))
 			return c;
-	for (c = parent->child; c != hint; c = c->next)
+	for (c = vms_first_child(parent); c != hint; c = c->next)
 		if (same_key(c, n))
 			return c;
 	return NULL;
@@ -61,21 +61,21 @@ static int diff_leaf(const struct walk *w, const struct vms_node *a, const struc
 
 static int diff_node(const struct walk *w, const struct vms_node *a, const struct vms_node *b)
 {
-	const struct vms_node *hint = b->child, *twin;
+	const struct vms_node *hint = vms_first_child(b), *twin;
 	int rc = 0;
 
 	if (a->kind == VMS_INT || a->kind == VMS_BYTES)
 		return diff_leaf(w, a, b);
 	if (a->version != b->version)
 		rc = tell(w, a, b, VMS_NO_INDEX);
-	for (const struct vms_node *c = a->child; c && !rc; c = c->next) {
+	for (const struct vms_node *c = vms_first_child(a); c && !rc; c = c->next) {
 		twin = find_twin(b, hint, c);
 		rc = twin ? diff_node(w, c, twin) : tell(w, c, NULL, VMS_NO_INDEX);
 		if (twin)
 			hint = twin->next;
 	}
-	hint = a->child;
-	for (const struct vms_node *c = b->child; c && !rc; c = c->next) {
+	hint = vms_first_child(a);
+	for (const struct vms_node *c = vms_first_child(b); c && !rc; c = c->next) {
 		twin = find_twin(a, hint, c);
 		if (!twin)
 			rc = tell(w, NULL, c, VMS_NO_INDEX);

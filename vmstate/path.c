@@ -52,7 +52,7 @@ static bool resolve_rest(struct vms_node *c, const char *rest, struct target *re
 		if (!indexed || c->index != i)
 			return false;
 	} else if (indexed && c->kind == VMS_ARRAY) {
-		struct vms_node *e = c->child;
+		struct vms_node *e = vms_first_child(c);
 
 		while (e && i--)
 			e = e->next;

@@ -70,8 +70,8 @@ int vms_registry_save(const struct vms_registry *r, struct vms_tree *t, struct i
 		visit_tree_out_init(&out, t, t->machine);
 		rc = vms_save(&out.v, d->desc, d->instance, d->state, reterr);
 		if (!rc && d->path) {
-			t->machine->last->path = arena_strndup(&t->arena, d->path, strlen(d->path));
-			if (!t->machine->last->path)
+			vms_last_child(t->machine)->path = arena_strndup(&t->arena, d->path, strlen(d->path));
+			if (!vms_last_child(t->machine)->path)
 				rc = irqs_fail_nomem(reterr);
 		}
 	}
@@ -84,12 +84,12 @@ int vms_registry_load(const struct vms_registry *r, const struct vms_node *machi
 	char path[160];
 	int rc = 0;
 
-	for (const struct vms_node *n = machine->child; n; n = n->next)
+	for (const struct vms_node *n = vms_first_child(machine); n; n = n->next)
 		if (!find(r, n->name, n->instance))
 			return irqs_fail(reterr, IRQS_REFUSED,
 					 n->offset ? (int64_t)n->offset : IRQS_NO_OFFSET,
 					 vms_path(n, path, sizeof(path)), "no such device is registered");
-	for (const struct vms_node *n = machine->child; n && !rc; n = n->next) {
+	for (const struct vms_node *n = vms_first_child(machine); n && !rc; n = n->next) {
 		const struct vms_device *d = find(r, n->name, n->instance);
 
 		visit_tree_in_init(&in, n);

@@ -106,7 +106,7 @@ void vms_insert_after(struct vms_node *prev, struct vms_node *n)
 	if (prev->next)
 		prev->next->prev = n;
 	else
-		parent->last = n;
+		parent->tail = n;
 	prev->next = n;
 	children_added(parent, n);
 }
@@ -115,19 +115,19 @@ static void prepend(struct vms_node *parent, struct vms_node *n)
 {
 	n->parent = parent;
 	n->prev = NULL;
-	n->next = parent->child;
-	if (parent->child)
-		parent->child->prev = n;
+	n->next = parent->head;
+	if (parent->head)
+		parent->head->prev = n;
 	else
-		parent->last = n;
-	parent->child = n;
+		parent->tail = n;
+	parent->head = n;
 	children_added(parent, n);
 }
 
 void vms_append(struct vms_node *parent, struct vms_node *n)
 {
-	if (parent->last)
-		vms_insert_after(parent->last, n);
+	if (parent->tail)
+		vms_insert_after(parent->tail, n);
 	else
 		prepend(parent, n);
 }
@@ -164,11 +164,11 @@ void vms_remove(struct vms_node *n)
 	if (n->prev)
 		n->prev->next = n->next;
 	else
-		parent->child = n->next;
+		parent->head = n->next;
 	if (n->next)
 		n->next->prev = n->prev;
 	else
-		parent->last = n->prev;
+		parent->tail = n->prev;
 	n->parent = n->prev = n->next = NULL;
 	children_removed(parent, n);
 }
@@ -245,7 +245,7 @@ struct vms_node *vms_add_int(struct vms_tree *t, struct vms_node *parent, const 
 	n->count = count ? count : 1;
 	if (vms_node_data(t, n))
 		return NULL;
-	for (last = parent->last; last && last->kind == VMS_SUBSECTION; last = last->prev)
+	for (last = parent->tail; last && last->kind == VMS_SUBSECTION; last = last->prev)
 		;
 	if (last)
 		vms_insert_after(last, n);
@@ -270,7 +270,7 @@ uint64_t vms_size(const struct vms_node *n)
 	default:
 		break;
 	}
-	for (const struct vms_node *c = n->child; c; c = c->next)
+	for (const struct vms_node *c = n->head; c; c = c->next)
 		size += vms_size(c);
 	return size;
 }
@@ -291,7 +291,7 @@ static bool type_matches(const struct vms_node *n, const char *type)
 
 struct vms_node *vms_next_section(const struct vms_node *machine, const struct vms_node *prev, const char *type)
 {
-	struct vms_node *n = prev ? prev->next : machine->child;
+	struct vms_node *n = prev ? prev->next : machine->head;
 
 	while (n && (n->kind != VMS_SECTION || !type_matches(n, type)))
 		n = n->next;

@@ -50,11 +50,12 @@ struct vms_node {
 	uint32_t width;                /* bytes of one element (VMS_INT 1 to 8) */
 	uint32_t count;                /* number of elements; 1 for a plain field; VMS_ARRAY: number of children */
 	struct vms_children *children; /* private: by name; NULL: a field */
-	struct vms_node *parent, *child, *last, *prev;
-	const char *vmsd;  /* vmsd_name of a section, subsection or struct; else NULL */
-	uint32_t version;  /* of a section, subsection or struct */
-	uint32_t instance; /* instance_id of a section */
-	uint64_t offset;   /* where the node starts in the input, for messages; 0 for a new node */
+	struct vms_node *parent, *prev;
+	struct vms_node *head, *tail; /* private: see vms_first_child() */
+	const char *vmsd;             /* vmsd_name of a section, subsection or struct; else NULL */
+	uint32_t version;             /* of a section, subsection or struct */
+	uint32_t instance;            /* instance_id of a section */
+	uint64_t offset;              /* where the node starts in the input, for messages; 0 for a new node */
 
 	/* Sections only. */
 	const void *codec; /* private to the codec that read the section; NULL for a new one */
@@ -144,6 +145,10 @@ struct vms_node *vms_add_int(struct vms_tree *t, struct vms_node *parent, const 
  * Return: whether @type is an integer type. "int32 le" is one too: it names a comparison, not a byte order.
  */
 bool vms_int_type(const char *type, uint32_t *ret_width, bool *ret_signed);
+
+/* vms_first_child/vms_last_child - where a walk over the children by next, or prev, starts; NULL: none. */
+struct vms_node *vms_first_child(const struct vms_node *n);
+struct vms_node *vms_last_child(const struct vms_node *n);
 
 /* vms_child - the first child of @n with exactly that name, or NULL. Fast, however many children there are. */
 struct vms_node *vms_child(const struct vms_node *n, const char *name);

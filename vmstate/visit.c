@@ -120,7 +120,7 @@ int visit_node(struct visitor *to, const struct vms_node *n, struct irqs_error *
 	if (n->kind == VMS_INT || n->kind == VMS_BYTES)
 		return visit_leaf(to, &item, n->data, reterr);
 	rc = visit_begin(to, &item, reterr);
-	for (const struct vms_node *c = n->child; c && !rc; c = c->next)
+	for (const struct vms_node *c = vms_first_child(n); c && !rc; c = c->next)
 		rc = visit_node(to, c, reterr);
 	return rc ? rc : visit_end(to, reterr);
 }

@@ -154,7 +154,7 @@ void visit_compare_deinit(struct visit_compare *c)
 int visit_compare_finish(const struct visit_compare *c, const struct vms_node *with,
 			 int (*found)(void *ctx, const struct vms_difference *d), void *ctx)
 {
-	return c->tree.machine->child ? vms_diff(with, c->tree.machine->child, found, ctx) : -EINVAL;
+	return vms_first_child(c->tree.machine) ? vms_diff(with, vms_first_child(c->tree.machine), found, ctx) : -EINVAL;
 }
 
 /* ---- schema ---- */

@@ -51,7 +51,7 @@ static int out_end(struct visitor *v, const struct visit_item *item, struct irqs
 	uint32_t n = 0;
 
 	if (item->kind == VMS_ARRAY) {
-		for (const struct vms_node *c = o->parent->child; c; c = c->next)
+		for (const struct vms_node *c = vms_first_child(o->parent); c; c = c->next)
 			n++;
 		if (n != item->count)
 			return visit_fail(v, NULL, reterr, IRQS_USAGE,
@@ -155,7 +155,7 @@ static int in_begin(struct visitor *v, struct visit_item *item, struct irqs_erro
 	item->version = n->version;
 	in->at[v->depth].next = n->next;
 	in->at[v->depth + 1].node = n;
-	in->at[v->depth + 1].next = n->child;
+	in->at[v->depth + 1].next = vms_first_child(n);
 	return 0;
 }
 

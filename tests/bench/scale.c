@@ -63,7 +63,7 @@ static uint8_t *copy_bytes(const struct vms_node *n, uint8_t *to)
 		memcpy(to, n->data, vms_size(n));
 		return to + vms_size(n);
 	}
-	for (const struct vms_node *c = n->child; c; c = c->next)
+	for (const struct vms_node *c = vms_first_child(n); c; c = c->next)
 		to = copy_bytes(c, to);
 	return to;
 }

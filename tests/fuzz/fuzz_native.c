@@ -107,7 +107,7 @@ static void fuzz_format(const uint8_t *data, size_t size)
 	if (!read_format(copy, size, &t, &h)) {
 		cbor_out_init(&out);
 		rc = native_writer_init(&w, give, &out, &h, NULL);
-		for (const struct vms_node *n = t.machine->child; n && !rc; n = n->next)
+		for (const struct vms_node *n = vms_first_child(t.machine); n && !rc; n = n->next)
 			rc = native_write_section(&w, n, NULL);
 		if (rc || native_writer_finish(&w, NULL) || read_format(out.data, out.size, &u, &again) ||
 		    again.capabilities != h.capabilities || strcmp(again.machine, h.machine) != 0)
@@ -324,7 +324,7 @@ static void fuzz_device(const uint8_t *data, size_t size)
 	visit_bytes_out_init(&bytes);
 	if (vms_save(&out.v, &device_desc, 0, &d, &err) || vms_save(&first.v, &device_desc, 0, &d, &err))
 		abort();
-	visit_tree_in_init(&again, t.machine->child);
+	visit_tree_in_init(&again, vms_first_child(t.machine));
 	if (vms_load(&again.v, &device_desc, 0, &e, &err) || vms_save(&bytes.v, &device_desc, 0, &e, &err))
 		abort();
 	if (first.size != bytes.size || memcmp(first.data, bytes.data, bytes.size) != 0)
@@ -361,7 +361,7 @@ static void seed_sections(const char *folder, const struct vms_node *machine)
 	cbor_out_init(&all);
 	if (native_writer_init(&w, give, &all, &h, NULL))
 		abort();
-	for (const struct vms_node *n = machine->child; n; n = n->next, i++) {
+	for (const struct vms_node *n = vms_first_child(machine); n; n = n->next, i++) {
 		json_t *o = section_json(n, true);
 		char *text = json_dumps(o, JSON_COMPACT);
 

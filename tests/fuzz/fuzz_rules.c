@@ -116,13 +116,13 @@ static void check_below(const struct vms_node *n)
 {
 	const struct vms_node *last = NULL;
 
-	for (const struct vms_node *c = n->child; c; c = c->next) {
+	for (const struct vms_node *c = vms_first_child(n); c; c = c->next) {
 		if (c->parent != n || c->prev != last || ((c->kind == VMS_INT || c->kind == VMS_BYTES) && !c->data))
 			abort();
 		check_below(c);
 		last = c;
 	}
-	if (n->last != last)
+	if (vms_last_child(n) != last)
 		abort();
 }
 

@@ -105,7 +105,7 @@ static void use(struct qemu_stream *s)
 	char path[160];
 	unsigned int i = 0;
 
-	for (n = s->tree.machine->child; n; n = n->next) {
+	for (n = vms_first_child(s->tree.machine); n; n = n->next) {
 		json_t *o = section_json(n, true);
 
 		free(o ? json_dumps(o, 0) : NULL);
@@ -113,12 +113,12 @@ static void use(struct qemu_stream *s)
 		vms_path(n, path, sizeof(path));
 		vms_lookup(s->tree.machine, path);
 	}
-	for (n = s->tree.machine->child; n; n = next, i++) {
+	for (n = vms_first_child(s->tree.machine); n; n = next, i++) {
 		next = n->next;
 		if (i == 1)
 			vms_remove(n);
-		else if (i == 2 && n->last)
-			vms_remove(n->last);
+		else if (i == 2 && vms_last_child(n))
+			vms_remove(vms_last_child(n));
 		else if (i == 3)
 			vms_add_subsection(&s->tree, n, "new", 1);
 	}

@@ -285,7 +285,7 @@ static bool compare_field(struct walk *w, const json_t *field, const struct vms_
 		return compare_struct(w, field, body, n);
 	if (n->kind != VMS_ARRAY)
 		return differs(w, n, "kind");
-	n = n->child;
+	n = vms_first_child(n);
 	for (uint64_t i = 0; i < count; i++, n = n->next)
 		if (!n || !compare_struct(w, field, body, n))
 			return false;
@@ -294,7 +294,7 @@ static bool compare_field(struct walk *w, const json_t *field, const struct vms_
 
 static bool compare_body(struct walk *w, const json_t *desc, const struct vms_node *n)
 {
-	const struct vms_node *c = n->child;
+	const struct vms_node *c = vms_first_child(n);
 	const json_t *o;
 	size_t i;
 
@@ -323,7 +323,7 @@ static bool compare_body(struct walk *w, const json_t *desc, const struct vms_no
 static uint64_t compare_vmdesc(const struct qemu_stream *s, const char *name)
 {
 	json_t *root = json_loadb(s->vmdesc, s->vmdesc_size, 0, NULL), *dev;
-	const struct vms_node *n = s->tree.machine->child;
+	const struct vms_node *n = vms_first_child(s->tree.machine);
 	struct walk w = { .name = name };
 	size_t i;
 

@@ -48,7 +48,7 @@ static void setup(void)
 	size = (size_t)n;
 	cr_assert(!qemu_stream_read(&s, fd, NULL, &err), "%s", err.text);
 	configured = (size_t)(s.items[1].offset + s.items[1].length);
-	devices = (size_t)s.tree.machine->child->next->offset;
+	devices = (size_t)vms_first_child(s.tree.machine)->next->offset;
 	qemu_stream_deinit(&s);
 	close(fd);
 	ram_id = (uint32_t)get_be((const uint8_t *)memmem(golden, size, "\3ram", 4) - 4, 4);

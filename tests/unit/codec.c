@@ -99,7 +99,7 @@ static int load_tree(const struct saved *s, const struct vms_desc *d, void *stat
 {
 	struct visit_tree_in in;
 
-	visit_tree_in_init(&in, s->tree.machine->child);
+	visit_tree_in_init(&in, vms_first_child(s->tree.machine));
 	return vms_load(&in.v, d, 1, state, reterr);
 }
 

@@ -161,7 +161,7 @@ void machine_add_cpu(struct machine *m, const char *name, uint64_t value)
 
 	cr_assert(s != NULL, "no such subsection: %s", name);
 	sub = machine_add(m, "cpu", 0, s->desc);
-	vms_element_set(sub->child, 0, value);
+	vms_element_set(vms_first_child(sub), 0, value);
 }
 
 int machine_convert_allow(struct machine *m, const char *from, const char *to, enum report_cost allow)
@@ -213,7 +213,7 @@ static void print_node(FILE *out, const struct vms_node *n)
 	for (uint32_t i = 0; n->kind == VMS_INT && i < n->count; i++)
 		fprintf(out, " %" PRIx64, vms_element_get(n, i));
 	fputc('\n', out);
-	for (const struct vms_node *c = n->child; c; c = c->next)
+	for (const struct vms_node *c = vms_first_child(n); c; c = c->next)
 		print_node(out, c);
 }
 

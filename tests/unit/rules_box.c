@@ -168,7 +168,7 @@ const char *box_names(const struct vms_node *n)
 	size_t used = 0;
 
 	text[0] = '\0';
-	for (const struct vms_node *c = n->child; c && used < sizeof(text); c = c->next)
+	for (const struct vms_node *c = vms_first_child(n); c && used < sizeof(text); c = c->next)
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", used ? " " : "", c->name);
 	return text;
 }

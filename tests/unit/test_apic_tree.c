@@ -49,8 +49,8 @@ static struct vms_node *section_of(const struct vms_desc *d, uint32_t instance)
 /* Every byte of every leaf becomes what @pattern says; @counter makes bytes distinct. */
 static void fill(struct vms_node *n, int pattern, unsigned int *counter)
 {
-	for (struct vms_node *c = n->child; c; c = c->next) {
-		if (c->child)
+	for (struct vms_node *c = vms_first_child(n); c; c = c->next) {
+		if (vms_first_child(c))
 			fill(c, pattern, counter);
 		else if (c->data)
 			for (uint64_t i = 0; i < (uint64_t)c->width * c->count; i++)
@@ -60,8 +60,8 @@ static void fill(struct vms_node *n, int pattern, unsigned int *counter)
 
 static size_t save(const struct vms_node *n, uint8_t *buf, size_t at)
 {
-	for (const struct vms_node *c = n->child; c; c = c->next) {
-		if (c->child) {
+	for (const struct vms_node *c = vms_first_child(n); c; c = c->next) {
+		if (vms_first_child(c)) {
 			at = save(c, buf, at);
 		} else if (c->data) {
 			memcpy(buf + at, c->data, (size_t)c->width * c->count);

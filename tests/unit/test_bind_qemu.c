@@ -113,7 +113,7 @@ static void check_state(const struct vms_node *n, const struct vms_desc *d, cons
 	cr_assert_eq(vms_tree_init(&t, NULL), 0);
 	copy = blank(&t, n);
 	cr_assert_eq(vms_desc_instantiate(&t, d, copy), 0);
-	for (const struct vms_node *sub = n->child; sub; sub = sub->next) {
+	for (const struct vms_node *sub = vms_first_child(n); sub; sub = sub->next) {
 		for (const struct vms_desc *const *sd = d->subsections;
 		     sub->kind == VMS_SUBSECTION && sd && *sd; sd++)
 			if (!strcmp((*sd)->name, sub->name))
@@ -173,7 +173,7 @@ static void check_stream(const char *path)
 	file = path;
 	cr_assert_geq(fd, 0, "%s", path);
 	cr_assert_eq(qemu_stream_read(&stream, fd, NULL, &err), 0, "%s: %s: %s", path, err.path, err.text);
-	for (const struct vms_node *n = stream.tree.machine->child; n; n = n->next) {
+	for (const struct vms_node *n = vms_first_child(stream.tree.machine); n; n = n->next) {
 		const struct vms_desc *d = apic_find_desc(n->name);
 		uint8_t *want;
 		size_t size;

@@ -337,7 +337,7 @@ Test(bind_rules, a_registry_saves_and_loads_all_devices_and_refuses_strangers_fi
 	a.control = 11;
 	b.control = 13;
 	cr_assert_eq(vms_registry_save(&r, &t, &err), 0, "%s: %s", err.path, err.text);
-	cr_expect_str_eq(t.machine->child->path, "/machine/board/regs");
+	cr_expect_str_eq(vms_first_child(t.machine)->path, "/machine/board/regs");
 	a.control = b.control = w.a = 0;
 	cr_assert_eq(vms_registry_load(&r, t.machine, &err), 0, "%s: %s", err.path, err.text);
 	cr_expect(a.control == 11 && b.control == 13 && w.a == 7 && a.running);

@@ -52,7 +52,7 @@ static void load(void)
 	golden = sb_slurp(fd, &size);
 	close(fd);
 	cr_assert(!sc_open_bytes(&o, golden, size, NULL), "%s", o.err.text);
-	devices = (size_t)o.s.tree.machine->child->next->offset;
+	devices = (size_t)vms_first_child(o.s.tree.machine)->next->offset;
 	sc_close(&o);
 	state = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) << 20 ^ (uint64_t)getpid();
 	state |= 1;

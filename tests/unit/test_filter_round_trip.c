@@ -80,7 +80,7 @@ static void craft(enum profile_kind kind)
 	} else {
 		struct vms_node *sipi = machine_add(&m, "apic", 2, &lapic_sipi_vms_desc);
 
-		vms_element_set(sipi->child->next, 0, 1);
+		vms_element_set(vms_first_child(sipi)->next, 0, 1);
 		machine_set(&m, "cpu_common[1].interrupt_request", CPU_INTERRUPT_HARD);
 	}
 	if (kind == PROFILE_TCG) {

@@ -95,7 +95,7 @@ static void write_all(struct memory *m, const struct vms_node *machine, uint64_t
 
 	strcpy(h.machine, machine->name);
 	cr_assert_eq(native_writer_init(&w, memory_write, m, &h, NULL), 0);
-	for (const struct vms_node *n = machine->child; n; n = n->next)
+	for (const struct vms_node *n = vms_first_child(machine); n; n = n->next)
 		cr_assert_eq(native_write_section(&w, n, NULL), 0);
 	cr_assert_eq(native_writer_finish(&w, NULL), 0);
 }
@@ -114,10 +114,10 @@ static void small_machine(struct vms_tree *t)
 	s->path = "/pc/slave";
 	vms_append(t->machine, s);
 	cr_assert(vms_add_int(t, s, "irr", "uint8", 0));
-	s->last->data[0] = 0x40;
+	vms_last_child(s)->data[0] = 0x40;
 	s = vms_add_subsection(t, s, "i8259/ltim", 1);
 	cr_assert(vms_add_int(t, s, "ltim", "uint8", 0));
-	s->last->data[0] = 1;
+	vms_last_child(s)->data[0] = 1;
 }
 
 static const uint8_t small_bytes[] =
@@ -205,8 +205,8 @@ Test(native, header_path_and_type_come_back)
 	cr_assert_eq(read_all(&m, &t, &h, &err), 0, "%s: %s", err.path, err.text);
 	cr_expect_eq(h.capabilities, 0x80000005);
 	cr_expect_str_eq(h.machine, "pc");
-	cr_expect_str_eq(t.machine->child->path, "/pc/slave");
-	cr_expect_str_eq(t.machine->child->type, "kvm-i8259");
+	cr_expect_str_eq(vms_first_child(t.machine)->path, "/pc/slave");
+	cr_expect_str_eq(vms_first_child(t.machine)->type, "kvm-i8259");
 	cr_expect_eq(m.pos, m.size);
 	small_machine(&small);
 	cr_expect_eq(differences(t.machine, small.machine), 0);
@@ -232,7 +232,7 @@ Test(native, every_shape_of_a_stream_goes_through_and_comes_back)
 	cr_assert_eq(read_all(&m, &t, NULL, &err), 0, "%s: %s", err.path, err.text);
 	cr_expect_eq(differences(s.tree.machine, t.machine), 0);
 	cr_assert_eq(vms_tree_init(&j, NULL), 0);
-	for (const struct vms_node *n = s.tree.machine->child; n; n = n->next) {
+	for (const struct vms_node *n = vms_first_child(s.tree.machine); n; n = n->next) {
 		json_t *o = section_json(n, true);
 		struct vms_node *copy;
 
@@ -433,7 +433,7 @@ Test(native, the_same_items_in_another_dress)
 		memory_write(&m, body[i].data, body[i].size);
 	}
 	cr_assert_eq(read_all(&m, &t, &h, &err), 0, "%s: %s", err.path, err.text);
-	cr_expect(h.capabilities == 7 && t.machine->child->version == 2);
+	cr_expect(h.capabilities == 7 && vms_first_child(t.machine)->version == 2);
 	vms_tree_deinit(&t);
 	free(m.data);
 }

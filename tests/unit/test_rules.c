@@ -24,7 +24,7 @@ static void open_machine(void)
 	s = box_struct(&m, dev, "inner");
 	box_int(&m, s, "mode", "uint8", 0, 7);
 	list = box_array(&m, dev, "queues", 3);
-	for (struct vms_node *e = list->child; e; e = e->next) {
+	for (struct vms_node *e = vms_first_child(list); e; e = e->next) {
 		box_int(&m, e, "num", "uint32", 0, 128 + e->index);
 		box_int(&m, e, "vector", "uint16", 0, 40 + e->index);
 		box_int(&m, e, "last", "uint16", 0, e->index);
@@ -358,7 +358,7 @@ Test(rules, split_and_merge_move_fields_between_sections)
 	struct vms_node *bus;
 
 	cr_assert(!box_apply(&m, r, RULES_FORWARD), "%s", m.err.text);
-	bus = m.tree.machine->child;
+	bus = vms_first_child(m.tree.machine);
 	cr_expect_str_eq(bus->name, "bus/dev-bus");
 	cr_expect_str_eq(bus->vmsd, "dev-bus");
 	cr_expect_eq(bus->version, 2);

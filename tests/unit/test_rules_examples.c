@@ -119,7 +119,7 @@ static void scramble(struct vms_node *n, uint64_t *seed)
 			return;
 	for (uint64_t i = 0; n->data && i < vms_size(n); i++)
 		n->data[i] = (uint8_t)next_random(seed);
-	for (struct vms_node *c = n->child; c; c = c->next)
+	for (struct vms_node *c = vms_first_child(n); c; c = c->next)
 		scramble(c, seed);
 }
 
@@ -206,7 +206,7 @@ static struct vms_node *pvtimer(uint64_t *seed)
 	box_int(&m, s, "period_us", "uint32", 0, next_random(seed) & 0xffffffff);
 	box_int(&m, s, "mode", "uint8", 0, next_random(seed) % 3);
 	list = box_array(&m, s, "channels", (uint32_t)(next_random(seed) % 5 + 1));
-	for (struct vms_node *e = list->child; e; e = e->next) {
+	for (struct vms_node *e = vms_first_child(list); e; e = e->next) {
 		box_int(&m, e, "limit", "uint64", 0, next_random(seed));
 		box_int(&m, e, "count", "uint32", 0, next_random(seed) & 0xffffffff);
 		box_int(&m, e, "gate", "bool", 0, next_random(seed) & 1);

@@ -641,7 +641,7 @@ Test(edit, several_new_sections_keep_their_order)
 	cr_expect_str_eq(n->next->name, "second");
 	cr_expect_str_eq(n->next->next->name, "apic");
 	cr_expect(n->next->next->instance == 1);
-	cr_expect_str_eq(again.s.tree.machine->last->name, "third");
+	cr_expect_str_eq(vms_last_child(again.s.tree.machine)->name, "third");
 	sc_close(&again);
 	free(out);
 	sc_close(&o);
@@ -726,7 +726,7 @@ Test(edit, sections_of_one_name_and_instance_are_kept_apart)
 		vms_remove(gone ? n->next : n);
 		out = write_and_check(&o, &len);
 		cr_assert(!sc_open_bytes(&again, out, len, NULL), "%s", again.err.text);
-		cr_expect_str_eq(sc_section(&again, "isa-ide", 0)->child->name, gone ? "first" : "second");
+		cr_expect_str_eq(vms_first_child(sc_section(&again, "isa-ide", 0))->name, gone ? "first" : "second");
 		cr_expect(!memmem(out, len, gone ? "second" : "first", 5));
 		sc_close(&again);
 		free(out);
@@ -790,7 +790,7 @@ Test(undescribed, known_sections_are_found_by_their_descriptions)
 		cr_expect(!o.s.has_vmdesc);
 		cr_expect(vms_get_or(o.s.tree.machine, "apic[1].irr[3]", 0) == 0xdead);
 		cr_expect(vms_get_or(o.s.tree.machine, "apic[1].apic_sipi.sipi_vector", 0) == 0x10);
-		cr_expect(sc_section(&o, "cpu", 0)->child->kind == VMS_BYTES);
+		cr_expect(vms_first_child(sc_section(&o, "cpu", 0))->kind == VMS_BYTES);
 		out = sc_write(&o, &len);
 		cr_expect(out && len == b.out.size && !memcmp(out, b.out.data, len), "footers %u", footers);
 		free(out);

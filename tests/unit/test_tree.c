@@ -267,7 +267,7 @@ Test(structure, new_fields_stand_before_the_subsections)
 	cr_expect(vms_size(sub) == 2 + strlen("apic_sipi") + 4);
 	put(sub, "vector", "int32", 0, 3);
 	put(apic1, "late", "uint8", 0, 4);
-	cr_expect(apic1->last == sub && !strcmp(sub->prev->name, "late"));
+	cr_expect(vms_last_child(apic1) == sub && !strcmp(sub->prev->name, "late"));
 	cr_expect(vms_subsection(apic1, "apic_sipi") == sub && !vms_subsection(apic0, "apic_sipi"));
 	cr_expect(vms_get_or(machine, "apic[1].apic_sipi.vector", 0) == 3);
 	cr_expect(vms_size(apic1) == 8 * 4 + 1 + 1 + vms_size(sub));
@@ -280,8 +280,8 @@ Test(structure, a_field_of_an_empty_section_comes_first)
 
 	cr_assert(sub);
 	put(n, "a", "uint8", 0, 1);
-	cr_expect_str_eq(n->child->name, "a");
-	cr_expect(n->child->next == sub && sub->prev == n->child && n->last == sub);
+	cr_expect_str_eq(vms_first_child(n)->name, "a");
+	cr_expect(vms_first_child(n)->next == sub && sub->prev == vms_first_child(n) && vms_last_child(n) == sub);
 }
 
 Test(structure, removing_marks_the_section_and_keeps_the_links)
@@ -291,14 +291,14 @@ Test(structure, removing_marks_the_section_and_keeps_the_links)
 	apic1->reshaped = false;
 	vms_remove(id);
 	cr_expect(apic1->reshaped);
-	cr_expect(apic1->child == irr && apic1->last == irr && !irr->next && !irr->prev);
+	cr_expect(vms_first_child(apic1) == irr && vms_last_child(apic1) == irr && !irr->next && !irr->prev);
 	vms_remove(irr);
-	cr_expect(!apic1->child && !apic1->last && !vms_size(apic1));
+	cr_expect(!vms_first_child(apic1) && !vms_last_child(apic1) && !vms_size(apic1));
 	vms_remove(irr);
 	vms_remove(apic0);
-	cr_expect(machine->child == apic1 && !apic1->prev && !apic0->parent);
+	cr_expect(vms_first_child(machine) == apic1 && !apic1->prev && !apic0->parent);
 	vms_remove(pit);
-	cr_expect_str_eq(machine->last->name, "cpu");
+	cr_expect_str_eq(vms_last_child(machine)->name, "cpu");
 }
 
 Test(structure, insertion_keeps_the_order)
@@ -309,7 +309,7 @@ Test(structure, insertion_keeps_the_order)
 	vms_insert_after(apic0, a);
 	vms_insert_after(pit, b);
 	cr_expect(apic0->next == a && a->next == apic1 && apic1->prev == a && a->parent == machine);
-	cr_expect(machine->last == b && b->prev == pit && !b->next);
+	cr_expect(vms_last_child(machine) == b && b->prev == pit && !b->next);
 }
 
 /* Every child is found as the list changes: before the index is made, by it, and after it became old. */
@@ -393,8 +393,8 @@ Test(tree, a_child_put_in_front_is_found)
 	n = vms_node_create(&t, VMS_INT, "first", "uint32");
 	n->width = 4;
 	cr_assert_eq(vms_node_data(&t, n), 0);
-	vms_insert_before(s->child, n);
-	cr_expect_eq(s->child, n);
+	vms_insert_before(vms_first_child(s), n);
+	cr_expect_eq(vms_first_child(s), n);
 	cr_expect_eq(vms_lookup(s, "first"), n);
 	vms_tree_deinit(&t);
 }

@@ -143,7 +143,7 @@ Test(visit_hand, through_a_tree)
 		cr_expect_eq(v, 1);
 		cr_expect_eq(vms_get(t.machine, "console[0].pairs[2].b", &v, NULL), 0);
 		cr_expect_eq(v, 6);
-		visit_tree_in_init(&in, t.machine->child);
+		visit_tree_in_init(&in, vms_first_child(t.machine));
 		cr_assert_eq(visit_console(&in.v, &to, &err), 0, "%s: %s", err.path, err.text);
 		expect_same(&from, &to, "tree");
 		vms_tree_deinit(&t);
@@ -242,7 +242,7 @@ static struct irqs_error load_fails(void)
 	struct visit_tree_in in;
 	struct irqs_error err = { .text = "" };
 
-	visit_tree_in_init(&in, saved.machine->child);
+	visit_tree_in_init(&in, vms_first_child(saved.machine));
 	cr_assert_lt(visit_console(&in.v, &to, &err), 0);
 	vms_tree_deinit(&saved);
 	return err;
@@ -272,7 +272,7 @@ Test(visit_hand, a_subsection_that_nobody_asked_for_is_named, .init = save_one)
 {
 	struct irqs_error err;
 
-	cr_assert(vms_add_subsection(&saved, saved.machine->child, "console/other", 1));
+	cr_assert(vms_add_subsection(&saved, vms_first_child(saved.machine), "console/other", 1));
 	err = load_fails();
 	cr_expect_str_eq(err.path, "console[0].console/other");
 }
@@ -293,7 +293,7 @@ Test(visit_hand, the_name_of_a_check_in_a_type_is_no_other_type, .init = save_on
 	struct visit_tree_in in;
 
 	vms_lookup(saved.machine, "console[0].guest_connected")->type = "uint32 equal";
-	visit_tree_in_init(&in, saved.machine->child);
+	visit_tree_in_init(&in, vms_first_child(saved.machine));
 	cr_expect_eq(visit_console(&in.v, &to, NULL), 0);
 	vms_tree_deinit(&saved);
 }

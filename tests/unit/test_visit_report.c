@@ -168,7 +168,7 @@ Test(visit_report, a_state_is_compared_with_one_that_was_saved)
 	TAILQ_INSERT_TAIL(&d.items, &extra, entry);
 	cr_assert_eq(visit_compare_init(&c, NULL), 0);
 	cr_assert_eq(vms_save(&c.out.v, &dev_desc, 1, &d, NULL), 0);
-	cr_assert_eq(visit_compare_finish(&c, then.tree.machine->child, note, text), 0);
+	cr_assert_eq(visit_compare_finish(&c, vms_first_child(then.tree.machine), note, text), 0);
 	cr_expect_str_eq(text,
 			 "dev[1].reg dev[1].lanes[1] dev[1].label dev[1].pair[1].x dev[1].items.next[0] "
 			 "+dev[1].items.element[0] +dev[1].items.next[1] -dev[1].dev/extra ",
@@ -226,10 +226,10 @@ Test(visit_report, any_tree_goes_to_any_visitor)
 	cr_assert_eq(codec_save(&tree, CODEC_TREE, &dev_desc, &d, NULL), 0);
 	cr_assert_eq(codec_save(&bytes, CODEC_BYTES, &dev_desc, &d, NULL), 0);
 	visit_bytes_out_init(&out);
-	cr_assert_eq(visit_node(&out.v, tree.tree.machine->child, NULL), 0);
+	cr_assert_eq(visit_node(&out.v, vms_first_child(tree.tree.machine), NULL), 0);
 	cr_assert_eq(out.size, bytes.size);
 	cr_expect_arr_eq(out.data, bytes.data, out.size);
-	cr_expect_eq(vms_size(tree.tree.machine->child), out.size);
+	cr_expect_eq(vms_size(vms_first_child(tree.tree.machine)), out.size);
 	visit_bytes_out_deinit(&out);
 	codec_free(&tree);
 	codec_free(&bytes);
@@ -261,7 +261,7 @@ Test(visit_report, bytes_become_the_same_tree_without_a_device)
 	cr_expect_eq(vms_diff(tree.tree.machine, t.machine, note, text), 0);
 	cr_expect_str_eq(text, "");
 	cr_expect(vms_desc_match(&dev_desc, n));
-	cr_expect(vms_desc_match(&dev_desc, tree.tree.machine->child));
+	cr_expect(vms_desc_match(&dev_desc, vms_first_child(tree.tree.machine)));
 	vms_tree_deinit(&t);
 	codec_free(&tree);
 	codec_free(&bytes);

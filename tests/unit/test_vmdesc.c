@@ -117,7 +117,7 @@ Test(shapes, every_node_knows_where_it_starts)
 /* The text of an untouched section, made anew, is the text of the stream. */
 Test(shapes, the_vmdescription_can_be_made_from_the_tree)
 {
-	for (const struct vms_node *n = machine->child; n; n = n->next) {
+	for (const struct vms_node *n = vms_first_child(machine); n; n = n->next) {
 		json_t *o;
 		char *text;
 
