@@ -220,7 +220,7 @@ int filter_convert(struct vms_tree *t, const struct profile *from, const struct 
 	if (profile_name_sections(t, from))
 		return irqs_fail_nomem(reterr);
 	rc = run_filters(&run, opt, reterr);
-	if (!rc && !report_ok(report))
+	if (!rc && (!report_ok(report) || !vms_tree_ok(t)))
 		rc = irqs_fail_nomem(reterr);
 	return rc ? rc : judge(report, first, opt->allow, reterr);
 }

@@ -27,7 +27,7 @@ static void drop_newer(struct filter_run *run, struct vms_node *section)
 {
 	struct vms_node *next;
 
-	for (struct vms_node *c = vms_first_child(section); c; c = next) {
+	for (struct vms_node *c = vms_first_node(section); c; c = next) {
 		next = c->next;
 		if (c->kind == VMS_SUBSECTION && is_newer(c->name))
 			change_drop(run, c, COST_LOSSY,

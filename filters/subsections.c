@@ -129,7 +129,7 @@ static int run_subsections(struct filter_run *run, struct irqs_error *reterr)
 					    "TCG sends 0 because nothing ever set it; KVM starts with 1");
 			continue;
 		}
-		for (const struct vms_node *c = vms_first_child(v.cpu); c; c = c->next)
+		for (const struct vms_node *c = vms_first_node(v.cpu); c; c = c->next)
 			if (c->kind == VMS_SUBSECTION && !is_elsewhere(c->name))
 				judge_subsection(run, c);
 	}

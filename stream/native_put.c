@@ -97,6 +97,7 @@ static void put_field(struct cbor_out *o, const struct vms_node *n)
 		cbor_put_array(o, n->count);
 		for (const struct vms_node *c = vms_first_child(n); c; c = c->next)
 			put_struct(o, c);
+		o->failed |= vms_packed(n) != 0;
 	}
 }
 
@@ -115,6 +116,7 @@ static void put_members(struct cbor_out *o, const struct vms_node *n)
 
 	for (const struct vms_node *c = vms_first_child(n); c; c = c->next)
 		(*(c->kind == VMS_SUBSECTION ? &subsections : &fields))++;
+	o->failed |= vms_packed(n) != 0;
 	cbor_put_text(o, "fields");
 	cbor_put_array(o, fields);
 	for (const struct vms_node *c = vms_first_child(n); c; c = c->next)

@@ -146,7 +146,9 @@ static int put_node(struct writer *w, const struct vms_node *n)
 		    (rc = put(w, n->name, len)) || (rc = put_int(w, 4, n->version)))
 			return rc;
 	}
-	for (const struct vms_node *c = vms_first_child(n); c && !rc; c = c->next)
+	if (vms_packed(n))
+		rc = put(w, n->data, vms_packed(n));
+	for (const struct vms_node *c = vms_first_node(n); c && !rc; c = c->next)
 		rc = is_leaf(c) ? put_leaves(w, &c) : put_node(w, c);
 	return rc;
 }

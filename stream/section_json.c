@@ -63,7 +63,7 @@ static int set_elements(json_t *o, const struct vms_node *array)
 		rc |= set_struct(s, e, true);
 		rc |= json_array_append_new(list, s);
 	}
-	return rc;
+	return rc | (vms_packed(array) ? -1 : 0);
 }
 
 static int set_body(json_t *o, const struct vms_node *n, const struct vms_node *body, bool values)
@@ -126,7 +126,7 @@ static int set_struct(json_t *o, const struct vms_node *n, bool values)
 		rc |= set_struct(s, c, values);
 		rc |= json_array_append_new(subs, s);
 	}
-	return rc;
+	return rc | (vms_packed(n) ? -1 : 0);
 }
 
 json_t *section_json(const struct vms_node *section, bool values)

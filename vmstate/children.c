@@ -11,20 +11,12 @@
 /* Up to so many children a walk is as fast. */
 #define WALK_MAX 4
 
-struct vms_children {
-	struct arena *arena;
-	struct vms_node **buckets; /* the first child; the others follow by vms_node.bucket_next, in their order */
-	uint32_t mask;             /* buckets, a power of two, minus 1 */
-	bool valid;
-	uint32_t subsections;
-};
-
-struct vms_children *children_create(struct arena *arena, struct arena *indexes)
+struct vms_children *children_create(struct arena *arena, struct children_pool *pool)
 {
 	struct vms_children *index = arena_alloc(arena, sizeof(*index));
 
 	if (index)
-		index->arena = indexes;
+		index->pool = pool;
 	return index;
 }
 
@@ -87,7 +79,7 @@ static bool make_room(struct vms_children *index, uint32_t count)
 	while (size < count)
 		size *= 2;
 	if (!index->buckets || index->mask < size - 1) {
-		index->buckets = arena_alloc(index->arena, size * sizeof(index->buckets[0]));
+		index->buckets = arena_alloc(&index->pool->arena, size * sizeof(index->buckets[0]));
 		index->mask = size - 1;
 	} else {
 		memset(index->buckets, 0, (index->mask + (size_t)1) * sizeof(index->buckets[0]));
@@ -128,6 +120,13 @@ static bool is_small(const struct vms_node *parent)
 
 struct vms_node *children_find(const struct vms_node *parent, const char *name, size_t len)
 {
+	if (children_packed(parent))
+		children_unpack(parent);
+	return children_find_made(parent, name, len);
+}
+
+struct vms_node *children_find_made(const struct vms_node *parent, const char *name, size_t len)
+{
 	const struct vms_children *index = parent->children;
 	struct vms_node *c;
 	uint32_t hash;
@@ -160,14 +159,4 @@ struct vms_node *vms_next_namesake(const struct vms_node *n)
 	while (c && strcmp(c->name, n->name) != 0)
 		c = by_bucket ? c->bucket_next : c->next;
 	return c;
-}
-
-struct vms_node *vms_first_child(const struct vms_node *n)
-{
-	return n->head;
-}
-
-struct vms_node *vms_last_child(const struct vms_node *n)
-{
-	return n->tail;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/endian.h"
+#include "vmstate/children_priv.h"
 
 #define SUBSECTION_MARK 5
 
@@ -254,8 +255,15 @@ static int parse_field(struct input *in, const struct vms_field *f, struct vms_n
 
 static int parse_fields(struct input *in, const struct vms_desc *d, uint32_t version, struct vms_node *parent)
 {
+	const uint8_t *data = in->data ? in->data + in->pos : NULL;
 	int rc = 0;
 
+	if (vms_pack(in->tree, parent, d, data, in->size - in->pos, in->base + in->pos))
+		return irqs_fail_nomem(in->reterr);
+	if (vms_packed(parent)) {
+		in->pos += data ? vms_packed(parent) : 0;
+		return 0;
+	}
 	for (uint32_t i = 0; i < d->nfields && !rc; i++)
 		if (vms_field_sent(&d->fields[i], NULL, version))
 			rc = parse_field(in, &d->fields[i], parent);
@@ -390,10 +398,21 @@ static const struct vms_node *behind_row(const struct vms_node *n)
 	return c;
 }
 
+/* Whether it still has the fields, and only these, that it was read with by @d. */
+static bool is_packed_by(const struct vms_desc *d, const struct vms_node *n)
+{
+	const struct vms_shape *s = n->kind == VMS_ARRAY ? NULL : children_packed(n);
+
+	return s && s->desc == d && s->version == n->version && (!n->head || n->head->kind == VMS_SUBSECTION);
+}
+
 bool vms_desc_match(const struct vms_desc *d, const struct vms_node *n)
 {
-	const struct vms_node *c = vms_first_child(n);
+	const struct vms_node *c;
 
+	if (is_packed_by(d, n))
+		return true;
+	c = vms_first_child(n);
 	for (uint32_t i = 0; i < d->nfields; i++) {
 		const struct vms_field *f = &d->fields[i];
 

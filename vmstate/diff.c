@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "vmstate/diff.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -75,6 +76,8 @@ static int diff_node(const struct walk *w, const struct vms_node *a, const struc
 			hint = twin->next;
 	}
 	hint = vms_first_child(a);
+	if (!rc && (vms_packed(a) || vms_packed(b)))
+		rc = -ENOMEM;
 	for (const struct vms_node *c = vms_first_child(b); c && !rc; c = c->next) {
 		twin = find_twin(a, hint, c);
 		if (!twin)

@@ -20,7 +20,7 @@ struct vms_difference {
  * @ctx: handed to @found
  *
  * Sections are matched by stream name and instance, fields and subsections by name and index. Linear in the
- * number of nodes as long as both sides have the same order. Return: 0, or what @found returned.
+ * number of nodes as long as both sides have the same order. Return: 0, what @found returned, or -ENOMEM.
  */
 int vms_diff(const struct vms_node *a, const struct vms_node *b,
 	     int (*found)(void *ctx, const struct vms_difference *d), void *ctx);

@@ -11,11 +11,13 @@
 #include "vmstate/children_priv.h"
 #include "vmstate/tree.h"
 
-/* What a path leads to: a node, or one element of a VMS_INT array. */
+/* What a path leads to: a node, a packed field, or one element of an array of integers. */
 struct target {
-	struct vms_node *node;
-	uint32_t element;
-	bool has_element;
+	bool by_node;          /* wanted: only nodes will do */
+	struct vms_node *node; /* NULL: packed */
+	enum vms_kind kind;
+	bool is_int; /* one integer */
+	struct vms_ints ints;
 };
 
 /* "[n]" at *s: moves *s behind it. */
@@ -37,6 +39,27 @@ static bool parse_index(const char **s, uint32_t *ret)
 }
 
 static bool resolve(const struct vms_node *n, const char *path, struct target *ret);
+
+static struct vms_ints ints_of(const struct vms_node *n)
+{
+	return (struct vms_ints){ n->data, n->type, n->width, n->count, n->is_signed };
+}
+
+static void found_node(struct target *ret, struct vms_node *c)
+{
+	ret->node = c;
+	ret->kind = c->kind;
+	ret->is_int = c->kind == VMS_INT && !c->array;
+	ret->ints = ints_of(c);
+}
+
+/* One element of what was found. */
+static void pick(struct target *ret, uint32_t i)
+{
+	ret->is_int = true;
+	ret->ints.data += (size_t)i * ret->ints.width;
+	ret->ints.count = 1;
+}
 
 /* The rest of a path behind the name of @c. */
 static bool resolve_rest(struct vms_node *c, const char *rest, struct target *ret)
@@ -60,25 +83,82 @@ static bool resolve_rest(struct vms_node *c, const char *rest, struct target *re
 			return false;
 		c = e;
 	} else if (indexed) {
-		if (c->kind != VMS_INT || !c->array || i >= c->count || *rest)
+		if (c->kind != VMS_INT || !c->array || i >= c->count || *rest || ret->by_node)
 			return false;
-		*ret = (struct target){ c, i, true };
+		found_node(ret, c);
+		pick(ret, i);
 		return true;
 	}
 	if (!*rest) {
-		*ret = (struct target){ c, 0, false };
+		found_node(ret, c);
 		return true;
 	}
 	return *rest == '.' && resolve(c, rest + 1, ret);
 }
 
+static bool resolve_packed(const struct vms_shape *s, uint8_t *data, const char *path, struct target *ret);
+
+/* As resolve_rest(), behind the name of a packed field. */
+static bool resolve_field(const struct vms_shape_field *f, uint8_t *data, const char *rest, struct target *ret)
+{
+	uint32_t i = 0;
+	bool indexed = parse_index(&rest, &i);
+
+	if (indexed && (!f->array || i >= f->count || (f->kind != VMS_ARRAY && (f->kind != VMS_INT || *rest))))
+		return false;
+	if (indexed && f->shape)
+		data += (size_t)i * f->width;
+	if (*rest)
+		return *rest == '.' && f->shape && indexed == f->array && resolve_packed(f->shape, data, rest + 1, ret);
+	ret->node = NULL;
+	ret->kind = f->kind;
+	ret->is_int = f->kind == VMS_INT && !f->array;
+	ret->ints = (struct vms_ints){ data, f->type, f->width, f->count, f->is_signed };
+	if (indexed && !f->shape)
+		pick(ret, i);
+	return true;
+}
+
+static bool try_packed(const struct vms_shape *s, uint8_t *data, const char *path, size_t len, struct target *ret)
+{
+	uint32_t hash = children_hash(path, len);
+	const struct vms_shape_field *f = NULL;
+
+	while ((f = shape_field(s, f, path, len, hash)))
+		if (resolve_field(f, data + f->offset, path + len, ret))
+			return true;
+	return false;
+}
+
+static bool ends_name(const char *path, size_t len)
+{
+	return !path[len] || path[len] == '.' || path[len] == '[';
+}
+
+static bool resolve_packed(const struct vms_shape *s, uint8_t *data, const char *path, struct target *ret)
+{
+	for (size_t len = strlen(path); len; len--)
+		if (ends_name(path, len) && try_packed(s, data, path, len, ret))
+			return true;
+	return false;
+}
+
 /* Names may hold '.' and '[': the answer is that of the longest name that leads somewhere. */
 static bool resolve(const struct vms_node *n, const char *path, struct target *ret)
 {
+	const struct vms_shape *packed;
+
+	if (ret->by_node || n->kind == VMS_ARRAY)
+		vms_first_child(n);
+	packed = children_packed(n);
 	for (size_t len = strlen(path); len; len--) {
-		if (path[len] && path[len] != '.' && path[len] != '[')
+		if (!ends_name(path, len))
 			continue;
-		for (struct vms_node *c = children_find(n, path, len); c; c = vms_next_namesake(c))
+		if (packed && try_packed(packed, n->data, path, len, ret))
+			return true;
+		if (!vms_first_node(n))
+			continue;
+		for (struct vms_node *c = children_find_made(n, path, len); c; c = vms_next_namesake(c))
 			if (resolve_rest(c, path + len, ret))
 				return true;
 	}
@@ -87,29 +167,46 @@ static bool resolve(const struct vms_node *n, const char *path, struct target *r
 
 struct vms_node *vms_lookup(const struct vms_node *n, const char *path)
 {
-	struct target t;
+	struct target t = { .by_node = true };
 
-	return resolve(n, path, &t) && !t.has_element ? t.node : NULL;
+	return resolve(n, path, &t) ? t.node : NULL;
+}
+
+uint64_t vms_ints_get(const struct vms_ints *f, uint32_t i)
+{
+	uint64_t v = get_be(f->data + (size_t)i * f->width, f->width);
+
+	return f->is_signed ? (uint64_t)sign_extend(v, f->width) : v;
+}
+
+void vms_ints_set(const struct vms_ints *f, uint32_t i, uint64_t value)
+{
+	put_be(f->data + (size_t)i * f->width, f->width, value);
 }
 
 uint64_t vms_element_get(const struct vms_node *n, uint32_t i)
 {
-	uint64_t v = get_be(n->data + (size_t)i * n->width, n->width);
+	struct vms_ints ints = ints_of(n);
 
-	return n->is_signed ? (uint64_t)sign_extend(v, n->width) : v;
+	return vms_ints_get(&ints, i);
 }
 
 void vms_element_set(struct vms_node *n, uint32_t i, uint64_t value)
 {
-	put_be(n->data + (size_t)i * n->width, n->width, value);
+	struct vms_ints ints = ints_of(n);
+
+	vms_ints_set(&ints, i, value);
 }
 
-static int find_int(const struct vms_node *n, const char *path, struct target *ret, struct irqs_error *reterr)
+int vms_find_int(const struct vms_node *n, const char *path, struct vms_ints *ret, struct irqs_error *reterr)
 {
 	char base[128] = "", full[160];
+	struct target t = { .by_node = false };
 
-	if (resolve(n, path, ret) && ret->node->kind == VMS_INT && (ret->has_element || !ret->node->array))
+	if (resolve(n, path, &t) && t.is_int) {
+		*ret = t.ints;
 		return 0;
+	}
 	if (!reterr)
 		return -EBADMSG;
 	vms_path(n, base, sizeof(base));
@@ -120,11 +217,11 @@ static int find_int(const struct vms_node *n, const char *path, struct target *r
 
 int vms_get(const struct vms_node *n, const char *path, uint64_t *ret, struct irqs_error *reterr)
 {
-	struct target t;
-	int rc = find_int(n, path, &t, reterr);
+	struct vms_ints found;
+	int rc = vms_find_int(n, path, &found, reterr);
 
 	if (!rc)
-		*ret = vms_element_get(t.node, t.element);
+		*ret = vms_ints_get(&found, 0);
 	return rc;
 }
 
@@ -143,18 +240,20 @@ static bool fits(uint64_t value, uint32_t width)
 
 int vms_set(struct vms_node *n, const char *path, uint64_t value, struct irqs_error *reterr)
 {
-	struct target t;
-	int rc = find_int(n, path, &t, reterr);
-	char full[160];
+	struct vms_ints found;
+	int rc = vms_find_int(n, path, &found, reterr);
+	char base[128] = "", full[160];
 
 	if (rc)
 		return rc;
-	if (!fits(value, t.node->width)) {
-		irqs_fail(reterr, IRQS_MALFORMED, IRQS_NO_OFFSET, vms_path(t.node, full, sizeof(full)),
-			  "0x%" PRIx64 " does not fit into %s", value, t.node->type);
+	if (!fits(value, found.width)) {
+		vms_path(n, base, sizeof(base));
+		snprintf(full, sizeof(full), "%s%s%s", base, base[0] ? "." : "", path);
+		irqs_fail(reterr, IRQS_MALFORMED, IRQS_NO_OFFSET, full, "0x%" PRIx64 " does not fit into %s", value,
+			  found.type);
 		return -ERANGE;
 	}
-	vms_element_set(t.node, t.element, value);
+	vms_ints_set(&found, 0, value);
 	return 0;
 }
 

@@ -11,7 +11,9 @@
 
 /* What is kept apart from the nodes: they stay dense, and the bytes of a section stand together in their order. */
 struct vms_pools {
-	struct arena indexes, data;
+	struct children_pool later;
+	struct arena data;
+	struct vms_shapes shapes;
 	const char *names[NAMES]; /* copied last, by hash */
 };
 
@@ -34,7 +36,7 @@ int vms_tree_init(struct vms_tree *t, struct irqs_error *reterr)
 	t->pools = arena_alloc(&t->arena, sizeof(*t->pools));
 	if (!t->pools)
 		return irqs_fail_nomem(reterr);
-	arena_init(&t->pools->indexes);
+	arena_init(&t->pools->later.arena);
 	arena_init(&t->pools->data);
 	t->machine = vms_node_create(t, VMS_MACHINE, "", NULL);
 	return t->machine ? 0 : irqs_fail_nomem(reterr);
@@ -43,7 +45,7 @@ int vms_tree_init(struct vms_tree *t, struct irqs_error *reterr)
 void vms_tree_deinit(struct vms_tree *t)
 {
 	if (t->pools) {
-		arena_deinit(&t->pools->indexes);
+		arena_deinit(&t->pools->later.arena);
 		arena_deinit(&t->pools->data);
 	}
 	t->pools = NULL;
@@ -53,7 +55,7 @@ void vms_tree_deinit(struct vms_tree *t)
 
 size_t vms_tree_memory(const struct vms_tree *t)
 {
-	size_t pools = t->pools ? arena_total(&t->pools->indexes) + arena_total(&t->pools->data) : 0;
+	size_t pools = t->pools ? arena_total(&t->pools->later.arena) + arena_total(&t->pools->data) : 0;
 
 	return arena_total(&t->arena) + pools;
 }
@@ -73,7 +75,7 @@ struct vms_node *vms_node_create_named(struct vms_tree *t, enum vms_kind kind, c
 	n->name = name;
 	n->type = type;
 	if (kind != VMS_INT && kind != VMS_BYTES) {
-		n->children = children_create(&t->arena, &t->pools->indexes);
+		n->children = children_create(&t->arena, &t->pools->later);
 		if (!n->children)
 			return NULL;
 	}
@@ -88,6 +90,30 @@ struct vms_node *vms_node_create(struct vms_tree *t, enum vms_kind kind, const c
 	if (!name_copy || (type && !type_copy))
 		return NULL;
 	return vms_node_create_named(t, kind, name_copy, type_copy);
+}
+
+int vms_pack(struct vms_tree *t, struct vms_node *n, const struct vms_desc *d, const uint8_t *data, uint64_t size,
+	     uint64_t offset)
+{
+	const struct vms_shape *s = shape_find(&t->pools->shapes, &t->arena, d, n->version);
+
+	if (!s || n->head || (data && size < s->size) || s->nodes > VMS_MAX_NODES - t->nodes)
+		return 0;
+	n->data = arena_bytes(&t->pools->data, s->size);
+	if (!n->data)
+		return -ENOMEM;
+	if (data)
+		memcpy(n->data, data, s->size);
+	t->nodes += s->nodes;
+	n->children->shape = s;
+	n->children->offset = offset;
+	n->children->is_new = !data;
+	return 0;
+}
+
+bool vms_tree_ok(const struct vms_tree *t)
+{
+	return !t->pools->later.failed;
 }
 
 int vms_node_data(struct vms_tree *t, struct vms_node *n)
@@ -270,6 +296,7 @@ uint64_t vms_size(const struct vms_node *n)
 	default:
 		break;
 	}
+	size += vms_packed(n);
 	for (const struct vms_node *c = n->head; c; c = c->next)
 		size += vms_size(c);
 	return size;
@@ -310,7 +337,7 @@ struct vms_node *vms_find_section(const struct vms_node *machine, const char *ty
 
 struct vms_node *vms_subsection(const struct vms_node *n, const char *name)
 {
-	struct vms_node *c = children_subsections(n) ? vms_child(n, name) : NULL;
+	struct vms_node *c = children_subsections(n) ? children_find_made(n, name, strlen(name)) : NULL;
 
 	while (c && c->kind != VMS_SUBSECTION)
 		c = vms_next_namesake(c);

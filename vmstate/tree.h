@@ -34,7 +34,7 @@ enum vms_kind {
 /* The index of a node that is not an element of an array. */
 #define VMS_NO_INDEX UINT32_MAX
 
-/* What a walk over a list and a look for a name read comes first: one line of the cache for each node. */
+/* What a walk over a list and a look for a value read comes first: one line of the cache for each node. */
 struct vms_node {
 	enum vms_kind kind;
 	bool array; /* declared with an array length, even if that is 1 */
@@ -43,18 +43,18 @@ struct vms_node {
 	const char *name; /* field or subsection name; a section's name in the stream ("apic") */
 	const char *type; /* vmdesc type ("uint32", "struct"); a section's irqshift type ("kvm-apic") */
 	struct vms_node *next;
-	struct vms_node *bucket_next;  /* private: see vms_child() */
-	uint32_t hash;                 /* private: of the name once it is in an index */
+	uint8_t *data;                 /* VMS_INT and VMS_BYTES: width * count bytes, writable; see also vms_packed() */
+	struct vms_children *children; /* private; NULL: a field */
 	uint32_t index;                /* element of an array, or of an array written in index form; else VMS_NO_INDEX */
-	uint8_t *data;                 /* VMS_INT and VMS_BYTES: width * count bytes, writable */
 	uint32_t width;                /* bytes of one element (VMS_INT 1 to 8) */
 	uint32_t count;                /* number of elements; 1 for a plain field; VMS_ARRAY: number of children */
-	struct vms_children *children; /* private: by name; NULL: a field */
+	uint32_t instance;             /* instance_id of a section */
+	uint32_t version;              /* of a section, subsection or struct */
+	uint32_t hash;                 /* private: of the name once it is in an index */
+	struct vms_node *bucket_next;  /* private: see vms_child() */
 	struct vms_node *parent, *prev;
 	struct vms_node *head, *tail; /* private: see vms_first_child() */
 	const char *vmsd;             /* vmsd_name of a section, subsection or struct; else NULL */
-	uint32_t version;             /* of a section, subsection or struct */
-	uint32_t instance;            /* instance_id of a section */
 	uint64_t offset;              /* where the node starts in the input, for messages; 0 for a new node */
 
 	/* Sections only. */
@@ -88,6 +88,9 @@ size_t vms_tree_memory(const struct vms_tree *t);
  * would exceed VMS_MAX_NODES.
  */
 struct vms_node *vms_node_create(struct vms_tree *t, enum vms_kind kind, const char *name, const char *type);
+
+/* vms_tree_ok - whether there was memory for all nodes that were asked for by now. */
+bool vms_tree_ok(const struct vms_tree *t);
 
 /* vms_node_create_named - as vms_node_create(); @name and @type are not copied and must last as long as the tree. */
 struct vms_node *vms_node_create_named(struct vms_tree *t, enum vms_kind kind, const char *name, const char *type);
@@ -146,9 +149,20 @@ struct vms_node *vms_add_int(struct vms_tree *t, struct vms_node *parent, const 
  */
 bool vms_int_type(const char *type, uint32_t *ret_width, bool *ret_signed);
 
-/* vms_first_child/vms_last_child - where a walk over the children by next, or prev, starts; NULL: none. */
+/*
+ * vms_first_child/vms_last_child - where a walk over the children by next, or prev, starts; NULL: none
+ *
+ * Fields that were read by a description are packed: their bytes are there, their nodes are made when somebody asks for
+ * one. Without memory for that they stay packed, vms_packed() goes on saying so, and vms_tree_ok() is false.
+ */
 struct vms_node *vms_first_child(const struct vms_node *n);
 struct vms_node *vms_last_child(const struct vms_node *n);
+
+/* vms_first_node - the first child that has a node already, as subsections always have, or NULL. */
+struct vms_node *vms_first_node(const struct vms_node *n);
+
+/* vms_packed - how many bytes of fields at @data, in front of all children that have nodes, have none yet. */
+uint64_t vms_packed(const struct vms_node *n);
 
 /* vms_child - the first child of @n with exactly that name, or NULL. Fast, however many children there are. */
 struct vms_node *vms_child(const struct vms_node *n, const char *name);
@@ -180,6 +194,21 @@ uint64_t vms_get_or(const struct vms_node *n, const char *path, uint64_t otherwi
  * does not fit the field: neither as its signed nor as its unsigned value.
  */
 int vms_set(struct vms_node *n, const char *path, uint64_t value, struct irqs_error *reterr);
+
+/* Integers where they are, in a node or packed; good until their section is reshaped. */
+struct vms_ints {
+	uint8_t *data;
+	const char *type; /* vmdesc type */
+	uint32_t width, count;
+	bool is_signed;
+};
+
+/* vms_find_int - as vms_get(), but where the integer is: one look for several uses. */
+int vms_find_int(const struct vms_node *n, const char *path, struct vms_ints *ret, struct irqs_error *reterr);
+
+/* vms_ints_get/vms_ints_set - element @i, below count; what does not fit is cut off. */
+uint64_t vms_ints_get(const struct vms_ints *f, uint32_t i);
+void vms_ints_set(const struct vms_ints *f, uint32_t i, uint64_t value);
 
 /* vms_element_get/vms_element_set - element @i of a VMS_INT node; @i must be below its count. */
 uint64_t vms_element_get(const struct vms_node *n, uint32_t i);

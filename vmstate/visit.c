@@ -122,5 +122,7 @@ int visit_node(struct visitor *to, const struct vms_node *n, struct irqs_error *
 	rc = visit_begin(to, &item, reterr);
 	for (const struct vms_node *c = vms_first_child(n); c && !rc; c = c->next)
 		rc = visit_node(to, c, reterr);
+	if (!rc && vms_packed(n))
+		rc = irqs_fail_nomem(reterr);
 	return rc ? rc : visit_end(to, reterr);
 }

@@ -221,3 +221,67 @@ Test(describe, a_section_of_another_shape_does_not_match)
 	vms_remove(vms_lookup(section, "single.mode"));
 	cr_expect(!vms_desc_match(&chip, section));
 }
+
+/* Fields are packed until a node is asked for: what is found by paths is the same before and after. */
+Test(describe, packed_fields_read_and_write_as_nodes_do)
+{
+	static const char *const subs[] = { "chip/extra", NULL };
+	static const char *const paths[] = { "base", "regs[0]", "regs[2]", "channels[1].count", "channels[0].mode",
+					     "single.mode", "late", "chip/extra.x" };
+	static const char *const wrong[] = { "regs", "regs[3]", "regs[0].x", "channels", "channels[2].count", "channels.count",
+					     "single", "single[0].mode", "blocks", "blocks[0]", "base[0]", "bas", "base.x", "" };
+	uint64_t used, before[8];
+	uint8_t p[200];
+	size_t n = bytes(p, subs);
+
+	cr_assert(!vms_desc_parse(&tree, &chip, section, p, n, 1000, &used, &err));
+	cr_assert_eq(vms_packed(section), FIELDS_SIZE);
+	cr_expect(!memcmp(section->data, p, FIELDS_SIZE));
+	for (size_t i = 0; i < 8; i++) {
+		before[i] = value(paths[i]);
+		cr_expect(!vms_set(section, paths[i], before[i] ^ 1, &err), "%s", paths[i]);
+	}
+	cr_expect(vms_set(section, "regs[1]", 0x10000, &err) == -ERANGE);
+	cr_expect_str_eq(err.path, "chip[0].regs[1]");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		cr_expect(vms_get(section, wrong[i], &used, NULL) == -EBADMSG, "%s", wrong[i]);
+	cr_assert_eq(vms_packed(section), FIELDS_SIZE, "no value needs a node");
+	cr_expect(vms_subsection(section, "chip/extra") == vms_first_node(section));
+
+	cr_assert_str_eq(vms_first_child(section)->name, "base");
+	cr_expect(!vms_packed(section) && vms_size(section) == n && vms_desc_match(&chip, section));
+	for (size_t i = 0; i < 8; i++)
+		cr_expect(value(paths[i]) == (before[i] ^ 1), "%s", paths[i]);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		cr_expect(vms_get(section, wrong[i], &used, NULL) == -EBADMSG, "%s", wrong[i]);
+	cr_expect(vms_packed(vms_lookup(section, "single")) == 5, "they are packed again below");
+	cr_expect(vms_lookup(section, "channels[1].mode")->offset == 1000 + 4 + 1 + 6 + 9);
+	cr_expect(vms_lookup(section, "channels[1]")->index == 1 && vms_lookup(section, "channels")->count == 2);
+	cr_expect(vms_tree_ok(&tree));
+}
+
+Test(describe, what_is_added_to_packed_fields_stands_behind_them)
+{
+	static const char *const subs[] = { "chip/extra", NULL };
+	const struct vms_node *c, *last = NULL;
+	struct vms_node *more;
+	uint8_t p[200];
+	uint64_t used;
+	size_t n = bytes(p, subs), i = 0;
+	const char *const names[] = { "base", "old", "regs", "channels", "single", "pad", "blocks", "late", "more", "chip/extra", "new" };
+
+	cr_assert(!vms_desc_parse(&tree, &chip, section, p, n, 0, &used, &err));
+	more = vms_add_int(&tree, section, "more", "uint16", 0);
+	cr_assert(more && vms_add_subsection(&tree, section, "new", 1));
+	cr_expect(vms_packed(section) == FIELDS_SIZE && !vms_set(section, "more", 7, &err) && value("base") == 0x01020304);
+	cr_expect(vms_size(section) == n + 2 + 2 + 3 + 4 && !vms_desc_match(&chip, section));
+	for (c = vms_first_child(section); c; last = c, c = c->next, i++) {
+		cr_assert(i < sizeof(names) / sizeof(names[0]) && c->parent == section && c->prev == last);
+		cr_expect_str_eq(c->name, names[i]);
+	}
+	cr_expect(i == sizeof(names) / sizeof(names[0]) && vms_last_child(section) == last);
+	cr_expect(vms_child(section, "more") == more && value("more") == 7);
+	vms_remove(more);
+	vms_remove(vms_child(section, "single"));
+	cr_expect(vms_size(section) == n + 2 + 3 + 4 - 5);
+}

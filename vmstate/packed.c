@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Nodes on demand. A conversion looks at some 40 of the 280 fields of a CPU, and by their paths, so that nearly all of
+ * its nodes would be made only to be released again.
+ */
+#include "vmstate/children_priv.h"
+
+/* Nodes being made of the packed fields of a parent. */
+struct maker {
+	const struct vms_node *parent;
+	struct vms_node *nodes;
+	struct vms_children *children; /* for the next one that is a parent itself */
+};
+
+static struct vms_node *init_node(struct maker *m, uint32_t i, enum vms_kind kind, const char *name, const char *type,
+				  uint64_t offset)
+{
+	const struct vms_children *from = m->parent->children;
+	struct vms_node *n = &m->nodes[i];
+
+	n->kind = kind;
+	n->name = name;
+	n->type = type;
+	n->index = VMS_NO_INDEX;
+	n->count = 1;
+	n->data = m->parent->data + offset;
+	n->offset = from->is_new ? 0 : from->offset + offset;
+	n->parent = (struct vms_node *)m->parent;
+	if (i) {
+		n->prev = n - 1;
+		n->prev->next = n;
+	}
+	return n;
+}
+
+static void pack(struct maker *m, struct vms_node *n, const struct vms_shape *shape, const char *element_type)
+{
+	const struct vms_children *from = m->parent->children;
+	struct vms_children *c = m->children++;
+
+	c->pool = from->pool;
+	c->shape = shape;
+	c->element_type = element_type;
+	c->is_new = from->is_new;
+	c->offset = from->offset + (uint64_t)(n->data - m->parent->data);
+	n->children = c;
+	if (n->kind == VMS_STRUCT) {
+		n->vmsd = shape->desc->name;
+		n->version = shape->version;
+	}
+}
+
+static void make_field(struct maker *m, uint32_t i, const struct vms_shape_field *f)
+{
+	struct vms_node *n = init_node(m, i, f->kind, f->name, f->type, f->offset);
+
+	n->hash = f->hash;
+	n->array = f->array;
+	n->count = f->count;
+	if (f->shape) {
+		pack(m, n, f->shape, f->element_type);
+		return;
+	}
+	n->width = f->width;
+	n->is_signed = f->is_signed;
+}
+
+static void make_element(struct maker *m, uint32_t i)
+{
+	const struct vms_children *from = m->parent->children;
+	struct vms_node *n =
+		init_node(m, i, VMS_STRUCT, m->parent->name, from->element_type, (uint64_t)i * from->shape->size);
+
+	n->index = i;
+	pack(m, n, from->shape, NULL);
+}
+
+/* All nodes in one piece, and one with what those need that are parents. */
+static bool make_nodes(struct maker *m, uint32_t count)
+{
+	const struct vms_children *from = m->parent->children;
+	struct arena *arena = &from->pool->arena;
+	uint32_t parents = m->parent->kind == VMS_ARRAY ? count : 0;
+
+	for (uint32_t i = 0; i < count && m->parent->kind != VMS_ARRAY; i++)
+		parents += from->shape->fields[i].shape != NULL;
+	m->nodes = arena_alloc(arena, count * sizeof(*m->nodes));
+	m->children = arena_alloc(arena, parents * sizeof(*m->children));
+	if (!m->nodes || !m->children)
+		return false;
+	for (uint32_t i = 0; i < count; i++)
+		if (m->parent->kind == VMS_ARRAY)
+			make_element(m, i);
+		else
+			make_field(m, i, &from->shape->fields[i]);
+	return true;
+}
+
+void children_unpack(const struct vms_node *parent)
+{
+	struct vms_node *n = (struct vms_node *)parent, *last;
+	struct maker m = { .parent = n };
+	uint32_t count = n->kind == VMS_ARRAY ? n->count : n->children->shape->nfields;
+
+	if (!make_nodes(&m, count)) {
+		n->children->pool->failed = true;
+		return;
+	}
+	last = &m.nodes[count - 1];
+	last->next = n->head;
+	if (n->head)
+		n->head->prev = last;
+	else
+		n->tail = last;
+	n->head = m.nodes;
+	n->data = NULL;
+	n->children->shape = NULL;
+	n->children->valid = false;
+}
+
+struct vms_node *vms_first_child(const struct vms_node *n)
+{
+	if (children_packed(n))
+		children_unpack(n);
+	return n->head;
+}
+
+struct vms_node *vms_last_child(const struct vms_node *n)
+{
+	if (children_packed(n))
+		children_unpack(n);
+	return n->tail;
+}
+
+struct vms_node *vms_first_node(const struct vms_node *n)
+{
+	return n->head;
+}
+
+uint64_t vms_packed(const struct vms_node *n)
+{
+	const struct vms_shape *s = children_packed(n);
+
+	if (!s)
+		return 0;
+	return n->kind == VMS_ARRAY ? (uint64_t)s->size * n->count : s->size;
+}
