@@ -8,7 +8,9 @@
 
 /* An element of a row in a section. */
 struct place {
-	struct vms_node *node;
+	const struct vms_node *parent;
+	const struct vms_node *node; /* NULL: packed in @parent */
+	struct vms_ints ints;
 	uint32_t element;
 };
 
@@ -187,10 +189,14 @@ static bool find_place(const struct reg_row *row, const struct vms_node *section
 		       struct place *ret)
 {
 	const struct vms_node *n = section;
+	uint32_t first = row->vms->count ? row->vms_base + i : 0;
 	char element[64];
 
 	if (row->sub)
 		n = vms_subsection(n, row->sub->name);
+	*ret = (struct place){ .parent = n, .element = first };
+	if (n && !row->in && vms_row_ints(n, row->sub ? row->sub : row->desc, row->vms, &ret->ints))
+		return first < ret->ints.count;
 	if (n && row->in) {
 		snprintf(element, sizeof(element), "%s[%u]", row->in->name, i);
 		n = vms_lookup(n, element);
@@ -198,7 +204,7 @@ static bool find_place(const struct reg_row *row, const struct vms_node *section
 	if (!n)
 		return false;
 	for (struct vms_node *c = vms_child(n, row->vms->name); c; c = vms_next_namesake(c)) {
-		uint32_t want = row->vms->count ? row->vms_base + i : 0;
+		uint32_t want = first;
 
 		if (c->kind != VMS_INT)
 			continue;
@@ -209,7 +215,7 @@ static bool find_place(const struct reg_row *row, const struct vms_node *section
 		}
 		if (want >= c->count)
 			return false;
-		*ret = (struct place){ c, want };
+		*ret = (struct place){ n, c, { c->data, c->type, c->width, c->count, c->is_signed }, want };
 		return true;
 	}
 	return false;
@@ -219,10 +225,16 @@ static bool find_place(const struct reg_row *row, const struct vms_node *section
 static bool next_place(const struct reg_row *row, const struct vms_node *section, unsigned int i, bool has_before,
 		       struct place *p)
 {
-	if (!has_before || row->in || !row->vms->count || p->node->index != VMS_NO_INDEX)
+	if (!has_before || row->in || !row->vms->count || (p->node && p->node->index != VMS_NO_INDEX))
 		return find_place(row, section, i, p);
 	p->element = row->vms_base + i;
-	return p->element < p->node->count;
+	return p->element < p->ints.count;
+}
+
+/* For a message. */
+static const struct vms_node *node_of(const struct reg_row *row, const struct place *p)
+{
+	return p->node ? p->node : vms_child(p->parent, row->vms->name);
 }
 
 static int fail_absent(const struct reg_chip *chip, const struct vms_node *section, struct irqs_error *reterr)
@@ -271,7 +283,8 @@ static int walk(const struct reg_chip *chip, const struct vms_node *section, con
 static int load_element(const struct reg_row *row, const struct place *p, unsigned int i,
 			const struct visitor *visitor)
 {
-	uint64_t v = vms_element_get(p->node, p->element);
+	uint64_t v = vms_ints_get(&p->ints, p->element);
+	const struct vms_node *n;
 	void *state = visitor->state;
 	char path[160];
 
@@ -280,11 +293,11 @@ static int load_element(const struct reg_row *row, const struct place *p, unsign
 		return 0;
 	}
 	reg_set(row, state, i, v);
-	if (!((reg_get(row, state, i) ^ v) & low_bytes(p->node->width)))
+	if (!((reg_get(row, state, i) ^ v) & low_bytes(p->ints.width)))
 		return 0;
-	return irqs_fail(visitor->reterr, IRQS_MALFORMED, p->node->offset ? (int64_t)p->node->offset : IRQS_NO_OFFSET,
-			 vms_path(p->node, path, sizeof(path)),
-			 "0x%" PRIx64 " does not fit the register %s", v,
+	n = node_of(row, p);
+	return irqs_fail(visitor->reterr, IRQS_MALFORMED, n && n->offset ? (int64_t)n->offset : IRQS_NO_OFFSET,
+			 vms_path(n, path, sizeof(path)), "0x%" PRIx64 " does not fit the register %s", v,
 			 row->name);
 }
 
@@ -319,15 +332,15 @@ static bool fits(uint64_t v, uint32_t width)
 static bool field_value(const struct reg_row *row, const void *state, unsigned int i, const struct place *p,
 			uint64_t *ret)
 {
-	uint64_t v = reg_get(row, state, i), old = vms_element_get(p->node, p->element);
+	uint64_t v = reg_get(row, state, i), old = vms_ints_get(&p->ints, p->element);
 	uint64_t room = reg_mask(row) >> row->vms_shift;
 
 	if (!row->vms_shift) {
 		*ret = v;
-		return fits(v, p->node->width);
+		return fits(v, p->ints.width);
 	}
 	*ret = (old & ~room) | (v >> row->vms_shift & room);
-	return fits(v >> row->vms_shift & room, p->node->width);
+	return fits(v >> row->vms_shift & room, p->ints.width);
 }
 
 static int store_element(const struct reg_row *row, const struct place *p, unsigned int i,
@@ -339,10 +352,10 @@ static int store_element(const struct reg_row *row, const struct place *p, unsig
 	if (!reg_known(row, visitor->values, i))
 		return 0;
 	if (!field_value(row, visitor->values, i, p, &v))
-		return irqs_fail(visitor->reterr, IRQS_REFUSED, IRQS_NO_OFFSET, vms_path(p->node, path, sizeof(path)),
-				 "%s is 0x%" PRIx64 ": it does not fit into %s", row->name, v, p->node->type);
+		return irqs_fail(visitor->reterr, IRQS_REFUSED, IRQS_NO_OFFSET, vms_path(node_of(row, p), path, sizeof(path)),
+				 "%s is 0x%" PRIx64 ": it does not fit into %s", row->name, v, p->ints.type);
 	if (visitor->commit)
-		vms_element_set(p->node, p->element, v);
+		vms_ints_set(&p->ints, p->element, v);
 	return 0;
 }
 

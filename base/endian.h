@@ -10,6 +10,8 @@ static inline uint64_t get_be(const uint8_t *p, size_t width)
 {
 	uint64_t v = 0;
 
+	if (width == 4) /* most are; a width that is known makes one load of it */
+		return (uint64_t)p[0] << 24 | (uint64_t)p[1] << 16 | (uint64_t)p[2] << 8 | p[3];
 	for (size_t i = 0; i < width; i++)
 		v = v << 8 | p[i];
 	return v;

@@ -33,23 +33,6 @@ static char *full_path(const struct vms_node *n, const char *field, char *buf, s
 	return buf;
 }
 
-/* Whether the field that @path names is signed: that of the array, when it names an element. */
-static bool is_signed_field(const struct vms_node *n, const char *path)
-{
-	const struct vms_node *f = vms_lookup(n, path);
-	char base[PATH_SIZE];
-	char *bracket;
-
-	if (!f) {
-		snprintf(base, sizeof(base), "%s", path);
-		bracket = strrchr(base, '[');
-		if (bracket)
-			*bracket = '\0';
-		f = vms_lookup(n, base);
-	}
-	return f && f->is_signed;
-}
-
 static void add_entry(struct filter_run *run, enum report_action action, enum report_cost cost,
 		      const char *path, const char *old_value, const char *new_value, const char *why,
 		      va_list ap) __attribute__((format(printf, 7, 0)));
@@ -68,19 +51,21 @@ int change_field(struct filter_run *run, struct vms_node *n, const char *path, u
 		 enum report_cost cost, struct irqs_error *reterr, const char *why, ...)
 {
 	char full[PATH_SIZE], before[32], after[32];
-	bool is_signed;
+	struct vms_ints field;
 	uint64_t old;
 	va_list ap;
-	int rc = vms_get(n, path, &old, reterr);
+	int rc = vms_find_int(n, path, &field, reterr);
 
-	if (rc || old == value)
+	if (rc)
 		return rc;
+	old = vms_ints_get(&field, 0);
+	if (old == value)
+		return 0;
 	rc = vms_set(n, path, value, reterr);
 	if (rc)
 		return rc;
-	is_signed = is_signed_field(n, path);
-	format_value(before, sizeof(before), is_signed, old);
-	format_value(after, sizeof(after), is_signed, value);
+	format_value(before, sizeof(before), field.is_signed, old);
+	format_value(after, sizeof(after), field.is_signed, value);
 	va_start(ap, why);
 	add_entry(run, REPORT_DERIVED, cost, full_path(n, path, full, sizeof(full)), before, after, why, ap);
 	va_end(ap);
@@ -128,14 +113,14 @@ void change_note(struct filter_run *run, enum report_action action, enum report_
 		 const struct vms_node *n, const char *field, const char *why, ...)
 {
 	char full[PATH_SIZE], value[32];
+	struct vms_ints found;
 	bool has_value = false;
 	va_list ap;
-	uint64_t v;
 
 	if (!field) {
 		has_value = first_value(n, value, sizeof(value));
-	} else if (!vms_get(n, field, &v, NULL)) {
-		format_value(value, sizeof(value), is_signed_field(n, field), v);
+	} else if (!vms_find_int(n, field, &found, NULL)) {
+		format_value(value, sizeof(value), found.is_signed, vms_ints_get(&found, 0));
 		has_value = true;
 	}
 	va_start(ap, why);

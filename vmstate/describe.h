@@ -124,6 +124,17 @@ int vms_desc_parse(struct vms_tree *t, const struct vms_desc *d, struct vms_node
  */
 int vms_desc_instantiate(struct vms_tree *t, const struct vms_desc *d, struct vms_node *n);
 
+/**
+ * vms_row_ints - the integers of a row, found without a look for its name
+ * @n: section or subsection
+ * @d: its description
+ * @row: one of @d->fields
+ * @ret: receives them; count 0: the version of @n does not have the row
+ *
+ * Return: whether that is known: only of a packed section (see vms_packed()) that was read by this @d.
+ */
+bool vms_row_ints(const struct vms_node *n, const struct vms_desc *d, const struct vms_field *row, struct vms_ints *ret);
+
 /* vms_desc_match - whether a section has exactly the description's fields (names, widths, counts). */
 bool vms_desc_match(const struct vms_desc *d, const struct vms_node *n);
 

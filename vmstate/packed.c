@@ -137,6 +137,24 @@ struct vms_node *vms_first_node(const struct vms_node *n)
 	return n->head;
 }
 
+bool vms_row_ints(const struct vms_node *n, const struct vms_desc *d, const struct vms_field *row, struct vms_ints *ret)
+{
+	const struct vms_shape *s = children_packed(n);
+	const struct vms_shape_field *f;
+	uint32_t at;
+
+	if (!s || s->desc != d || n->kind == VMS_ARRAY)
+		return false;
+	at = s->rows[row - d->fields];
+	f = at ? &s->fields[at - 1] : NULL;
+	if (!f || f->kind != VMS_INT) {
+		*ret = (struct vms_ints){ .count = 0 };
+		return !n->head; /* else it may have been added */
+	}
+	*ret = (struct vms_ints){ n->data + f->offset, f->type, f->width, f->count, f->is_signed };
+	return true;
+}
+
 uint64_t vms_packed(const struct vms_node *n)
 {
 	const struct vms_shape *s = children_packed(n);
