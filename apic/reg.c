@@ -194,9 +194,6 @@ static bool find_place(const struct reg_row *row, const struct vms_node *section
 
 	if (row->sub)
 		n = vms_subsection(n, row->sub->name);
-	*ret = (struct place){ .parent = n, .element = first };
-	if (n && !row->in && vms_row_ints(n, row->sub ? row->sub : row->desc, row->vms, &ret->ints))
-		return first < ret->ints.count;
 	if (n && row->in) {
 		snprintf(element, sizeof(element), "%s[%u]", row->in->name, i);
 		n = vms_lookup(n, element);
@@ -221,11 +218,20 @@ static bool find_place(const struct reg_row *row, const struct vms_node *section
 	return false;
 }
 
+/* All elements of a packed row at once. Return: whether the row is packed; ints.count 0: it is not there. */
+static bool find_packed(const struct reg_row *row, const struct vms_node *section, struct place *ret)
+{
+	ret->node = NULL;
+	ret->parent = row->sub ? vms_subsection(section, row->sub->name) : section;
+	ret->ints.count = 0;
+	return !ret->parent || (!row->in && vms_row_ints(ret->parent, row->sub ? row->sub : row->desc, row->vms, &ret->ints));
+}
+
 /* As find_place(); @p is the place of the element before, whose array goes on unless it is written in index form. */
 static bool next_place(const struct reg_row *row, const struct vms_node *section, unsigned int i, bool has_before,
 		       struct place *p)
 {
-	if (!has_before || row->in || !row->vms->count || (p->node && p->node->index != VMS_NO_INDEX))
+	if (!has_before || row->in || !row->vms->count || p->node->index != VMS_NO_INDEX)
 		return find_place(row, section, i, p);
 	p->element = row->vms_base + i;
 	return p->element < p->ints.count;
@@ -255,6 +261,35 @@ struct visitor {
 	struct irqs_error *reterr;
 };
 
+static int walk_packed(const struct reg_row *row, struct place *p, const struct visitor *v, unsigned int *found)
+{
+	uint32_t first = row->vms->count ? row->vms_base : 0, step = row->vms->count != 0;
+	int rc = 0;
+
+	for (unsigned int i = 0; i < row->count && first + step * i < p->ints.count && !rc; i++) {
+		p->element = first + step * i;
+		(*found)++;
+		rc = v->visit(row, p, i, v);
+	}
+	return rc;
+}
+
+static int walk_nodes(const struct reg_row *row, const struct vms_node *section, const struct visitor *v, unsigned int *found)
+{
+	struct place p;
+	bool has = false;
+	int rc = 0;
+
+	for (unsigned int i = 0; i < row->count && !rc; i++) {
+		has = next_place(row, section, i, has, &p);
+		if (!has)
+			continue;
+		(*found)++;
+		rc = v->visit(row, &p, i, v);
+	}
+	return rc;
+}
+
 /* The one walk over the rows of a chip and the places of their elements in a section. */
 static int walk(const struct reg_chip *chip, const struct vms_node *section, const struct visitor *v)
 {
@@ -265,16 +300,11 @@ static int walk(const struct reg_chip *chip, const struct vms_node *section, con
 	for (unsigned int r = 0; r < chip->nrows && !rc; r++) {
 		const struct reg_row *row = &chip->rows[r];
 		struct place p;
-		bool has = false;
 
 		here = carries(chip, row, section, here);
-		for (unsigned int i = 0; here && i < row->count && !rc; i++) {
-			has = next_place(row, section, i, has, &p);
-			if (!has)
-				continue;
-			found++;
-			rc = v->visit(row, &p, i, v);
-		}
+		if (!here)
+			continue;
+		rc = find_packed(row, section, &p) ? walk_packed(row, &p, v, &found) : walk_nodes(row, section, v, &found);
 	}
 	return rc || found ? rc : fail_absent(chip, section, v->reterr);
 }
@@ -293,7 +323,7 @@ static int load_element(const struct reg_row *row, const struct place *p, unsign
 		return 0;
 	}
 	reg_set(row, state, i, v);
-	if (!((reg_get(row, state, i) ^ v) & low_bytes(p->ints.width)))
+	if (row->size >= p->ints.width || !((reg_get(row, state, i) ^ v) & low_bytes(p->ints.width)))
 		return 0;
 	n = node_of(row, p);
 	return irqs_fail(visitor->reterr, IRQS_MALFORMED, n && n->offset ? (int64_t)n->offset : IRQS_NO_OFFSET,

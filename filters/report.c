@@ -16,10 +16,7 @@ void report_init(struct report *r)
 
 static void entry_deinit(struct report_entry *e)
 {
-	free(e->path);
-	free(e->old_value);
-	free(e->new_value);
-	free(e->why);
+	free(e->path); /* the others are behind it */
 }
 
 void report_deinit(struct report *r)
@@ -47,41 +44,52 @@ static bool grow(struct report *r)
 	return true;
 }
 
-static char *format_text(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
-
-static char *format_text(const char *fmt, va_list ap)
+/* A copy of @s at *@to, which moves behind it. */
+static char *copy_text(char **to, const char *s, size_t size)
 {
-	va_list measured;
-	char *s;
-	int len;
+	char *copy = s ? memcpy(*to, s, size) : NULL;
 
-	va_copy(measured, ap);
-	len = vsnprintf(NULL, 0, fmt, measured);
-	va_end(measured);
-	s = len < 0 ? NULL : malloc((size_t)len + 1);
-	if (s)
-		vsnprintf(s, (size_t)len + 1, fmt, ap);
-	return s;
+	*to += size;
+	return copy;
+}
+
+/* The texts of an entry are one allocation, which starts with the path. */
+void report_add_text(struct report *r, const char *filter, enum report_action action, enum report_cost cost,
+		     const char *path, const char *old_value, const char *new_value, const char *why)
+{
+	size_t path_size = strlen(path) + 1, why_size = strlen(why) + 1;
+	size_t old_size = old_value ? strlen(old_value) + 1 : 0, new_size = new_value ? strlen(new_value) + 1 : 0;
+	char *text = grow(r) ? malloc(path_size + why_size + old_size + new_size) : NULL;
+	struct report_entry *e;
+
+	if (!text) {
+		r->failed = true;
+		return;
+	}
+	e = &r->entries[r->count++];
+	*e = (struct report_entry){ .filter = filter, .action = action, .cost = cost };
+	e->path = copy_text(&text, path, path_size);
+	e->why = copy_text(&text, why, why_size);
+	e->old_value = copy_text(&text, old_value, old_size);
+	e->new_value = copy_text(&text, new_value, new_size);
 }
 
 void report_add(struct report *r, const char *filter, enum report_action action, enum report_cost cost,
 		const char *path, const char *old_value, const char *new_value, const char *why, ...)
 {
-	struct report_entry e = { .filter = filter, .action = action, .cost = cost };
+	char *text;
 	va_list ap;
+	int len;
 
 	va_start(ap, why);
-	e.why = format_text(why, ap);
+	len = vasprintf(&text, why, ap);
 	va_end(ap);
-	e.path = strdup(path);
-	e.old_value = old_value ? strdup(old_value) : NULL;
-	e.new_value = new_value ? strdup(new_value) : NULL;
-	if (!e.why || !e.path || (old_value && !e.old_value) || (new_value && !e.new_value) || !grow(r)) {
-		entry_deinit(&e);
+	if (len < 0) {
 		r->failed = true;
 		return;
 	}
-	r->entries[r->count++] = e;
+	report_add_text(r, filter, action, cost, path, old_value, new_value, text);
+	free(text);
 }
 
 bool report_ok(const struct report *r)

@@ -24,7 +24,7 @@ enum report_cost {
 };
 
 struct report_entry {
-	char *path, *old_value, *new_value, *why; /* values may be NULL */
+	char *path, *old_value, *new_value, *why; /* values may be NULL; one allocation, at path */
 	const char *filter;                       /* name of the filter; lives as long as the filter does */
 	enum report_action action;
 	enum report_cost cost;
@@ -45,6 +45,10 @@ void report_deinit(struct report *r);
 void report_add(struct report *r, const char *filter, enum report_action action, enum report_cost cost,
 		const char *path, const char *old_value, const char *new_value, const char *why, ...)
 	__attribute__((format(printf, 8, 9)));
+
+/* report_add_text - as report_add(), with @why as it is. */
+void report_add_text(struct report *r, const char *filter, enum report_action action, enum report_cost cost,
+		     const char *path, const char *old_value, const char *new_value, const char *why);
 
 /* report_ok - whether every entry was kept. */
 bool report_ok(const struct report *r);

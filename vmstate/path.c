@@ -257,22 +257,59 @@ int vms_set(struct vms_node *n, const char *path, uint64_t value, struct irqs_er
 	return 0;
 }
 
+/* A text that is cut where its room ends; a report has a path for each change, and snprintf() would be most of its time. */
+struct text {
+	char *to;
+	size_t left; /* with the terminator */
+};
+
+static void add_text(struct text *t, const char *s)
+{
+	size_t len = strnlen(s, t->left - 1);
+
+	memcpy(t->to, s, len);
+	t->to += len;
+	t->left -= len;
+	*t->to = '\0';
+}
+
+static void add_index(struct text *t, uint32_t i)
+{
+	char digits[16], *p = digits + sizeof(digits);
+
+	*--p = '\0';
+	*--p = ']';
+	do
+		*--p = (char)('0' + i % 10);
+	while (i /= 10);
+	*--p = '[';
+	add_text(t, p);
+}
+
+static void add_path(struct text *t, const struct vms_node *n)
+{
+	bool element = n && n->parent && n->parent->kind == VMS_ARRAY;
+	char *start = t->to;
+
+	if (!n || n->kind == VMS_MACHINE)
+		return;
+	if (n->kind != VMS_SECTION)
+		add_path(t, n->parent);
+	if (!element && t->to != start)
+		add_text(t, ".");
+	if (!element)
+		add_text(t, n->name);
+	if (n->kind == VMS_SECTION)
+		add_index(t, n->instance);
+	else if (element || n->index != VMS_NO_INDEX)
+		add_index(t, n->index);
+}
+
 char *vms_path(const struct vms_node *n, char *buf, size_t size)
 {
-	size_t used;
+	struct text t = { buf, size };
 
 	buf[0] = '\0';
-	if (!n || n->kind == VMS_MACHINE)
-		return buf;
-	vms_path(n->parent, buf, size);
-	used = strlen(buf);
-	if (n->parent && n->parent->kind == VMS_ARRAY)
-		snprintf(buf + used, size - used, "[%" PRIu32 "]", n->index);
-	else if (n->kind == VMS_SECTION)
-		snprintf(buf, size, "%s[%" PRIu32 "]", n->name, n->instance);
-	else if (n->index != VMS_NO_INDEX)
-		snprintf(buf + used, size - used, ".%s[%" PRIu32 "]", n->name, n->index);
-	else
-		snprintf(buf + used, size - used, "%s%s", used ? "." : "", n->name);
+	add_path(&t, n);
 	return buf;
 }

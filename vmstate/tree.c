@@ -309,11 +309,15 @@ struct vms_node *vms_section(const struct vms_node *n)
 	return (struct vms_node *)n;
 }
 
+/* Most sections are not the one: their first letter says so already. */
+static bool is_named(const char *name, const char *type)
+{
+	return name && name[0] == type[0] && !strcmp(name, type);
+}
+
 static bool type_matches(const struct vms_node *n, const char *type)
 {
-	if (!type || !strcmp(n->name, type))
-		return true;
-	return n->type && !strcmp(n->type, type);
+	return !type || is_named(n->name, type) || is_named(n->type, type);
 }
 
 struct vms_node *vms_next_section(const struct vms_node *machine, const struct vms_node *prev, const char *type)
