@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/endian.h"
+
 /* An element of a row in a section. */
 struct place {
 	const struct vms_node *parent;
@@ -218,15 +220,6 @@ static bool find_place(const struct reg_row *row, const struct vms_node *section
 	return false;
 }
 
-/* All elements of a packed row at once. Return: whether the row is packed; ints.count 0: it is not there. */
-static bool find_packed(const struct reg_row *row, const struct vms_node *section, struct place *ret)
-{
-	ret->node = NULL;
-	ret->parent = row->sub ? vms_subsection(section, row->sub->name) : section;
-	ret->ints.count = 0;
-	return !ret->parent || (!row->in && vms_row_ints(ret->parent, row->sub ? row->sub : row->desc, row->vms, &ret->ints));
-}
-
 /* As find_place(); @p is the place of the element before, whose array goes on unless it is written in index form. */
 static bool next_place(const struct reg_row *row, const struct vms_node *section, unsigned int i, bool has_before,
 		       struct place *p)
@@ -261,15 +254,71 @@ struct visitor {
 	struct irqs_error *reterr;
 };
 
-static int walk_packed(const struct reg_row *row, struct place *p, const struct visitor *v, unsigned int *found)
+/* Where the rows of a chip are in all packed sections of one layout, so that a walk need not ask for each again. */
+struct layout {
+	bool made;
+	bool all; /* no other row is in a section of which no field has a node */
+	unsigned int nrows;
+	struct layout_row {
+		const struct reg_row *row;
+		uint32_t at; /* in the section's bytes */
+		uint32_t first, count;
+		struct vms_ints ints;
+	} rows[];
+};
+
+static void make_layout(struct layout *l, const struct reg_chip *chip, const struct vms_node *section)
 {
-	uint32_t first = row->vms->count ? row->vms_base : 0, step = row->vms->count != 0;
+	bool here = false;
+
+	l->all = true;
+	for (unsigned int r = 0; r < chip->nrows; r++) {
+		const struct reg_row *row = &chip->rows[r];
+		struct layout_row *to = &l->rows[l->nrows];
+		uint32_t first;
+
+		here = carries(chip, row, section, here);
+		if (!here || row->sub)
+			continue;
+		if (row->in || (row->count > 1 && !row->vms->count)) {
+			l->all = false;
+			continue;
+		}
+		if (!vms_row_ints(section, row->desc, row->vms, &to->ints))
+			continue;
+		first = row->vms->count ? row->vms_base : 0;
+		if (first >= to->ints.count)
+			continue;
+		to->row = row;
+		to->at = (uint32_t)(to->ints.data - section->data);
+		to->first = first;
+		to->count = to->ints.count - first < row->count ? to->ints.count - first : row->count;
+		l->nrows++;
+	}
+	l->made = true;
+}
+
+static const struct layout *find_layout(const struct reg_chip *chip, const struct vms_node *section)
+{
+	struct layout *l =
+		vms_layout_note(section, chip, sizeof(*l) + chip->nrows * sizeof(l->rows[0]));
+
+	if (l && !l->made)
+		make_layout(l, chip, section);
+	return l;
+}
+
+static int walk_layout(const struct layout *l, const struct vms_node *section, const struct visitor *v)
+{
 	int rc = 0;
 
-	for (unsigned int i = 0; i < row->count && first + step * i < p->ints.count && !rc; i++) {
-		p->element = first + step * i;
-		(*found)++;
-		rc = v->visit(row, p, i, v);
+	for (unsigned int r = 0; r < l->nrows && !rc; r++) {
+		const struct layout_row *from = &l->rows[r];
+		struct place p = { .parent = section, .ints = from->ints, .element = from->first };
+
+		p.ints.data = section->data + from->at;
+		for (unsigned int i = 0; i < from->count && !rc; i++, p.element++)
+			rc = v->visit(from->row, &p, i, v);
 	}
 	return rc;
 }
@@ -293,27 +342,35 @@ static int walk_nodes(const struct reg_row *row, const struct vms_node *section,
 /* The one walk over the rows of a chip and the places of their elements in a section. */
 static int walk(const struct reg_chip *chip, const struct vms_node *section, const struct visitor *v)
 {
-	unsigned int found = 0;
-	bool here = false;
-	int rc = 0;
+	const struct layout *l = find_layout(chip, section);
+	unsigned int found = l ? l->nrows : 0, known = 0;
+	bool here = false, more = !l || !l->all || vms_first_node(section);
+	int rc = l ? walk_layout(l, section, v) : 0;
 
-	for (unsigned int r = 0; r < chip->nrows && !rc; r++) {
+	for (unsigned int r = 0; more && r < chip->nrows && !rc; r++) {
 		const struct reg_row *row = &chip->rows[r];
-		struct place p;
 
 		here = carries(chip, row, section, here);
-		if (!here)
-			continue;
-		rc = find_packed(row, section, &p) ? walk_packed(row, &p, v, &found) : walk_nodes(row, section, v, &found);
+		if (l && known < l->nrows && l->rows[known].row == row)
+			known++;
+		else if (here)
+			rc = walk_nodes(row, section, v, &found);
 	}
 	return rc || found ? rc : fail_absent(chip, section, v->reterr);
+}
+
+static uint64_t value_at(const struct place *p)
+{
+	uint64_t v = get_be(p->ints.data + (size_t)p->element * p->ints.width, p->ints.width);
+
+	return p->ints.is_signed ? (uint64_t)sign_extend(v, p->ints.width) : v;
 }
 
 /* The member must give back every bit that the field has. */
 static int load_element(const struct reg_row *row, const struct place *p, unsigned int i,
 			const struct visitor *visitor)
 {
-	uint64_t v = vms_ints_get(&p->ints, p->element);
+	uint64_t v = value_at(p);
 	const struct vms_node *n;
 	void *state = visitor->state;
 	char path[160];
@@ -362,7 +419,7 @@ static bool fits(uint64_t v, uint32_t width)
 static bool field_value(const struct reg_row *row, const void *state, unsigned int i, const struct place *p,
 			uint64_t *ret)
 {
-	uint64_t v = reg_get(row, state, i), old = vms_ints_get(&p->ints, p->element);
+	uint64_t v = reg_get(row, state, i), old = value_at(p);
 	uint64_t room = reg_mask(row) >> row->vms_shift;
 
 	if (!row->vms_shift) {

@@ -129,11 +129,21 @@ int vms_desc_instantiate(struct vms_tree *t, const struct vms_desc *d, struct vm
  * @n: section or subsection
  * @d: its description
  * @row: one of @d->fields
- * @ret: receives them; count 0: the version of @n does not have the row
+ * @ret: receives them
  *
- * Return: whether that is known: only of a packed section (see vms_packed()) that was read by this @d.
+ * Return: whether they are there: only in a packed section (see vms_packed()) that was read by this @d.
  */
 bool vms_row_ints(const struct vms_node *n, const struct vms_desc *d, const struct vms_field *row, struct vms_ints *ret);
+
+/**
+ * vms_layout_note - memory for what follows from the layout of a packed section, and so holds for all that have it
+ * @n: section or subsection
+ * @key: whose it is
+ * @size: bytes, the same for a @key every time
+ *
+ * Return: zeroed the first time, good as long as the tree; NULL: not packed (see vms_packed()), or no memory.
+ */
+void *vms_layout_note(const struct vms_node *n, const void *key, size_t size);
 
 /* vms_desc_match - whether a section has exactly the description's fields (names, widths, counts). */
 bool vms_desc_match(const struct vms_desc *d, const struct vms_node *n);

@@ -147,12 +147,31 @@ bool vms_row_ints(const struct vms_node *n, const struct vms_desc *d, const stru
 		return false;
 	at = s->rows[row - d->fields];
 	f = at ? &s->fields[at - 1] : NULL;
-	if (!f || f->kind != VMS_INT) {
-		*ret = (struct vms_ints){ .count = 0 };
-		return !n->head; /* else it may have been added */
-	}
+	if (!f || f->kind != VMS_INT)
+		return false;
 	*ret = (struct vms_ints){ n->data + f->offset, f->type, f->width, f->count, f->is_signed };
 	return true;
+}
+
+void *vms_layout_note(const struct vms_node *n, const void *key, size_t size)
+{
+	const struct vms_shape *s = children_packed(n);
+	struct vms_shape_note *note = s ? *s->notes : NULL;
+
+	while (note && note->key != key)
+		note = note->next;
+	if (note || !s)
+		return note ? note->data : NULL;
+	note = arena_alloc(&n->children->pool->arena, sizeof(*note));
+	if (!note)
+		return NULL;
+	note->key = key;
+	note->data = arena_alloc(&n->children->pool->arena, size);
+	if (!note->data)
+		return NULL;
+	note->next = *s->notes;
+	*s->notes = note;
+	return note->data;
 }
 
 uint64_t vms_packed(const struct vms_node *n)

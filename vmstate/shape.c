@@ -65,7 +65,8 @@ static bool make_fields(const struct maker *m, struct vms_shape *s)
 
 	s->fields = arena_alloc(m->arena, (d->nfields + 1) * sizeof(s->fields[0]));
 	s->rows = arena_alloc(m->arena, (d->nfields + 1) * sizeof(s->rows[0]));
-	if (!s->fields || !s->rows)
+	s->notes = arena_alloc(m->arena, sizeof(struct vms_shape_note *));
+	if (!s->fields || !s->rows || !s->notes)
 		return false;
 	for (uint32_t i = 0; i < d->nfields; i++) {
 		struct vms_shape_field *f = &s->fields[s->nfields];

@@ -20,6 +20,13 @@ struct vms_shape_field {
 	bool array, is_signed;
 };
 
+/* See vms_layout_note(). */
+struct vms_shape_note {
+	const void *key;
+	void *data;
+	struct vms_shape_note *next;
+};
+
 struct vms_shape {
 	const struct vms_desc *desc;
 	uint32_t version;
@@ -31,6 +38,7 @@ struct vms_shape {
 	uint32_t *rows;    /* field of a row of the description, plus 1 */
 	uint32_t *buckets; /* first field, plus 1 */
 	uint32_t mask;
+	struct vms_shape_note **notes;
 	struct vms_shape *next; /* of the tree's others */
 };
 
