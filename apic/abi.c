@@ -80,6 +80,78 @@ void abi_put(const struct reg_chip *chip, enum reg_abi abi, const void *state, v
 	}
 }
 
+/* Whether the row's elements go on where those of the copy end, in both. */
+static bool continues(const struct abi_copy *c, const struct reg_row *row)
+{
+	return c->from_size == row->abi_size && c->to_size == row->size && c->shift == row->abi_shift && !c->present &&
+	       !row->abi_if && c->from_step == row->abi_step && c->to_step == row->step && row->abi_step &&
+	       c->from + (uint32_t)c->count * c->from_step == row->abi_at && c->to + c->count * c->to_step == row->at;
+}
+
+void abi_plan_init(struct abi_plan *plan, const struct reg_chip *chip, enum reg_abi abi)
+{
+	struct abi_copy *last = NULL;
+
+	memset(plan, 0, sizeof(*plan));
+	for (uint16_t r = 0; r < chip->nrows; r++) {
+		const struct reg_row *row = &chip->rows[r];
+
+		if (!carried(row, abi))
+			continue;
+		for (unsigned int bit = row->bit; bit < row->bit + row->count; bit++)
+			plan->known[bit / 64] |= UINT64_C(1) << bit % 64;
+		if (last && continues(last, row)) {
+			last->count += row->count;
+			continue;
+		}
+		last = &plan->copies[plan->ncopies++];
+		*last = (struct abi_copy) {
+			.from = (uint16_t)row->abi_at,
+			.to = row->at,
+			.count = row->count,
+			.from_step = (uint8_t)row->abi_step,
+			.to_step = (uint8_t)row->step,
+			.from_size = row->abi_size,
+			.to_size = row->size,
+			.shift = row->abi_shift,
+			.present = row->abi_if,
+		};
+	}
+}
+
+static void copy_words(const struct abi_copy *c, const uint8_t *from, uint8_t *to)
+{
+	for (unsigned int i = 0; i < c->count; i++, from += c->from_step, to += c->to_step)
+		memcpy(to, from, sizeof(uint32_t));
+}
+
+static void copy_any(const struct abi_copy *c, const uint8_t *data, uint8_t *state)
+{
+	for (unsigned int i = 0; i < c->count; i++) {
+		uint64_t value = load(data + c->from + (size_t)i * c->from_step, c->from_size) << c->shift;
+
+		if (c->present && !data[c->present - 1])
+			value = UINT64_MAX;
+		memcpy(state + c->to + (size_t)i * c->to_step, &value, c->to_size);
+	}
+}
+
+void abi_plan_get(const struct abi_plan *plan, const void *data, void *state)
+{
+	uint64_t *known = state;
+
+	for (unsigned int i = 0; i < plan->ncopies; i++) {
+		const struct abi_copy *c = &plan->copies[i];
+
+		if (c->from_size == 4 && c->to_size == 4 && !c->shift && !c->present)
+			copy_words(c, (const uint8_t *)data + c->from, (uint8_t *)state + c->to);
+		else
+			copy_any(c, data, state);
+	}
+	for (unsigned int i = 0; i < REG_KNOWN_WORDS; i++)
+		known[i] |= plan->known[i];
+}
+
 const struct reg_row *abi_msr(const struct reg_chip *chip, const struct reg_row *row)
 {
 	row = row ? row + 1 : chip->rows;

@@ -30,6 +30,29 @@ void abi_get(const struct reg_chip *chip, enum reg_abi abi, const void *data, vo
  */
 void abi_put(const struct reg_chip *chip, enum reg_abi abi, const void *state, void *data);
 
+/* One run of equal steps from a structure into a state: an element, a bank, or rows that lie side by side in both. */
+struct abi_copy {
+	uint16_t from, to, count;
+	uint8_t from_step, to_step, from_size, to_size;
+	uint8_t shift;
+	uint8_t present; /* 1 + offset of the byte that is 0 for -1; or 0 */
+};
+
+#define ABI_PLAN_MAX 64
+
+/* abi_get() of one structure, walked once: for many vCPUs. */
+struct abi_plan {
+	uint64_t known[REG_KNOWN_WORDS];
+	struct abi_copy copies[ABI_PLAN_MAX];
+	unsigned int ncopies;
+};
+
+/* abi_plan_init - the plan of a structure; as abi_get(), not for REG_ABI_MSR. */
+void abi_plan_init(struct abi_plan *plan, const struct reg_chip *chip, enum reg_abi abi);
+
+/* abi_plan_get - the same as abi_get() with the chip and structure of the plan. */
+void abi_plan_get(const struct abi_plan *plan, const void *data, void *state);
+
 /* abi_msr - the next row of a chip after @row (NULL: the first) that is a model-specific register, or NULL. */
 const struct reg_row *abi_msr(const struct reg_chip *chip, const struct reg_row *row);
 

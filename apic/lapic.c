@@ -24,21 +24,6 @@ const struct reg_row *lapic_member(const char *name)
 	return reg_find_name(&lapic_chip, name);
 }
 
-static void make_known(struct lapic_state *s, enum lapic_known bit, bool known)
-{
-	uint64_t mask = UINT64_C(1) << bit % 64;
-
-	if (known)
-		s->known[bit / 64] |= mask;
-	else
-		s->known[bit / 64] &= ~mask;
-}
-
-static bool is_known(const struct lapic_state *s, enum lapic_known bit)
-{
-	return s->known[bit / 64] >> bit % 64 & 1;
-}
-
 int lapic_from_tree(const struct vms_node *section, struct lapic_state *ret, struct irqs_error *reterr)
 {
 	struct lapic_state s;
@@ -57,7 +42,7 @@ int lapic_add_tree(const struct vms_node *section, struct lapic_state *s, struct
 
 	if (!rc && section->kind == VMS_SECTION && !strcmp(section->name, lapic_vms_desc.name)) {
 		s->initial_id = section->instance;
-		make_known(s, LAPIC_KNOWN_INITIAL_ID, true);
+		lapic_set_known(s, LAPIC_KNOWN_INITIAL_ID, true);
 	}
 	return rc;
 }
@@ -156,7 +141,7 @@ bool lapic_unacknowledge(struct lapic_state *s, uint8_t vector)
 
 uint32_t lapic_id(const struct lapic_state *s)
 {
-	if (lapic_x2apic(s) && is_known(s, LAPIC_KNOWN_INITIAL_ID))
+	if (lapic_x2apic(s) && lapic_knows(s, LAPIC_KNOWN_INITIAL_ID))
 		return s->initial_id;
 	return lapic_reg(s, LAPIC_ID) >> 24;
 }
@@ -218,14 +203,14 @@ bool lapic_timer_sample(struct lapic_state *s, int64_t now_ns, enum lapic_timer_
 	if (now_ns > s->initial_count_load_time)
 		elapsed = (uint64_t)now_ns - (uint64_t)s->initial_count_load_time;
 	if (!counts(s, period) || (!periodic && elapsed >= period)) {
-		make_known(s, LAPIC_KNOWN_TIMER_REMAINING, false);
+		lapic_set_known(s, LAPIC_KNOWN_TIMER_REMAINING, false);
 		s->timer_remaining_ns = 0;
 		lapic_set_reg(s, LAPIC_TMCCT, 0);
 		return false;
 	}
 	left = period - elapsed % period;
 	s->timer_remaining_ns = left;
-	make_known(s, LAPIC_KNOWN_TIMER_REMAINING, true);
+	lapic_set_known(s, LAPIC_KNOWN_TIMER_REMAINING, true);
 	/* The count that a read would give: what is left, in ticks begun; QEMU's extra tick reads 0. */
 	ticks = ((left - 1) >> shift) + (model == LAPIC_TIMER_KVM);
 	lapic_set_reg(s, LAPIC_TMCCT, (uint32_t)ticks);
@@ -236,21 +221,21 @@ void lapic_timer_rebase(struct lapic_state *s, int64_t now_ns, enum lapic_timer_
 {
 	uint64_t period = lapic_timer_period_ns(s, model);
 	uint64_t left = s->timer_remaining_ns;
-	bool armed = counts(s, period) && is_known(s, LAPIC_KNOWN_TIMER_REMAINING);
+	bool armed = counts(s, period) && lapic_knows(s, LAPIC_KNOWN_TIMER_REMAINING);
 
 	if (left > period)
 		left = period;
 	s->count_shift = (int32_t)lapic_count_shift(lapic_reg(s, LAPIC_TDCR));
-	make_known(s, LAPIC_KNOWN_COUNT_SHIFT, true);
+	lapic_set_known(s, LAPIC_KNOWN_COUNT_SHIFT, true);
 	/* A timer that has fired: its load time lies a whole period back, so that nobody starts it again. */
 	s->initial_count_load_time = (int64_t)((uint64_t)now_ns - (armed ? period - left : period));
-	make_known(s, LAPIC_KNOWN_LOAD_TIME, true);
+	lapic_set_known(s, LAPIC_KNOWN_LOAD_TIME, true);
 	s->timer_expiry = -1;
 	if (armed) {
 		s->next_time = (int64_t)((uint64_t)now_ns + left);
-		make_known(s, LAPIC_KNOWN_NEXT_TIME, true);
+		lapic_set_known(s, LAPIC_KNOWN_NEXT_TIME, true);
 		if (!(lapic_reg(s, LAPIC_LVTT) & LAPIC_LVT_MASKED))
 			s->timer_expiry = s->next_time;
 	}
-	make_known(s, LAPIC_KNOWN_TIMER_EXPIRY, true);
+	lapic_set_known(s, LAPIC_KNOWN_TIMER_EXPIRY, true);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Private to lapic.c and lapic_rows.c: known bits of the members that are no registers; 0 to 63 are the
- * page's.
+ * Not installed: known bits of the members that are no registers; 0 to 63 are the page's. For code that
+ * looks at them once per vCPU; others find the row by its name.
  */
 #ifndef IRQSHIFT_APIC_LAPIC_ROWS_H
 #define IRQSHIFT_APIC_LAPIC_ROWS_H
+
+#include "apic/lapic.h"
 
 enum lapic_known {
 	LAPIC_KNOWN_APIC_BASE = 64,
@@ -55,5 +57,20 @@ enum lapic_known {
 	LAPIC_KNOWN_CR8,
 	LAPIC_KNOWN_NR
 };
+
+static inline void lapic_set_known(struct lapic_state *s, enum lapic_known bit, bool known)
+{
+	uint64_t mask = UINT64_C(1) << bit % 64;
+
+	if (known)
+		s->known[bit / 64] |= mask;
+	else
+		s->known[bit / 64] &= ~mask;
+}
+
+static inline bool lapic_knows(const struct lapic_state *s, enum lapic_known bit)
+{
+	return s->known[bit / 64] >> bit % 64 & 1;
+}
 
 #endif

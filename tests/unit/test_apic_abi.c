@@ -129,3 +129,38 @@ Test(apic_abi, each_model_specific_register_is_listed_once)
 	}
 	cr_expect_eq(n, 10);
 }
+
+Test(apic_abi, a_plan_takes_what_the_walk_of_the_rows_takes)
+{
+	uint8_t in[ABI_MAX], walked[sizeof(struct lapic_state)], planned[sizeof(struct lapic_state)];
+	struct abi_plan plan;
+
+	for (unsigned int pattern = 0; pattern < 3; pattern++) {
+		for (size_t i = 0; i < sizeof(in); i++)
+			in[i] = pattern == 2 ? (uint8_t)(i * 89 + 7) : pattern ? 0xff
+									       : 0;
+		for (size_t c = 0; c < REG_ARRAY_SIZE(chips); c++) {
+			for (enum reg_abi abi = REG_ABI_LAPIC; abi <= REG_ABI_CLOCK; abi++) {
+				if (abi == REG_ABI_MSR)
+					continue;
+				memset(walked, 0x5a, sizeof(walked));
+				memset(planned, 0x5a, sizeof(planned));
+				memset(walked, 0, REG_KNOWN_WORDS * 8);
+				memset(planned, 0, REG_KNOWN_WORDS * 8);
+				abi_get(chips[c], abi, in, walked);
+				abi_plan_init(&plan, chips[c], abi);
+				cr_assert_leq(plan.ncopies, ABI_PLAN_MAX);
+				abi_plan_get(&plan, in, planned);
+				cr_expect_arr_eq(planned, walked, sizeof(planned), "%s, structure %d", chips[c]->name, abi);
+			}
+		}
+	}
+}
+
+Test(apic_abi, the_register_page_is_a_few_runs)
+{
+	struct abi_plan plan;
+
+	abi_plan_init(&plan, &lapic_chip, REG_ABI_LAPIC);
+	cr_expect_leq(plan.ncopies, 8, "%u copies", plan.ncopies);
+}
