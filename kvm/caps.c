@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kvm.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +10,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* Later than some kernel headers. Documentation/virt/kvm/api.rst, 7.36 */
-#ifndef KVM_CAP_X86_APIC_BUS_CYCLES_NS
-#define KVM_CAP_X86_APIC_BUS_CYCLES_NS 237
-#endif
-#ifndef KVM_CAP_X86_TRIPLE_FAULT_EVENT
-#define KVM_CAP_X86_TRIPLE_FAULT_EVENT 218
-#endif
+#include "kvm/extensions_priv.h"
 
 /* More leaves than any CPU has. */
 #define MAX_LEAVES 512

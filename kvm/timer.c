@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Timers while they are read. KVM: arch/x86/kvm/lapic.c, apic_timer_expired() and what it leads to. */
+#include "apic/lapic_rows.h"
+#include "kvm/gather.h"
+#include "kvm/timer_priv.h"
+
+__extension__ typedef unsigned __int128 uint128;
+
+static uint8_t timer_vector(const struct lapic_state *s)
+{
+	return (uint8_t)lapic_reg(s, LAPIC_LVTT);
+}
+
+static bool masked(const struct lapic_state *s)
+{
+	return lapic_reg(s, LAPIC_LVTT) & LAPIC_LVT_MASKED;
+}
+
+bool kvm_timer_seen(const struct lapic_state *s)
+{
+	uint8_t vector = timer_vector(s);
+
+	return lapic_bank_test(s, LAPIC_IRR, vector) || lapic_bank_test(s, LAPIC_ISR, vector) ||
+	       (lapic_knows(s, LAPIC_KNOWN_INTERRUPT_INJECTED) && s->interrupt_injected == vector);
+}
+
+void kvm_timer_merge_count(struct lapic_state *s, uint32_t before, uint64_t cycles)
+{
+	uint64_t left = (uint64_t)before << lapic_count_shift(lapic_reg(s, LAPIC_TDCR));
+	enum lapic_timer_mode mode = lapic_timer_mode(s);
+	uint32_t now = lapic_reg(s, LAPIC_TMCCT);
+	bool ran_out = (mode == LAPIC_TIMER_ONE_SHOT && before && !now) || (mode == LAPIC_TIMER_PERIODIC && before && (now > before || cycles >= left));
+
+	if (ran_out && !masked(s) && !kvm_timer_seen(s) && timer_vector(s) >= 16 && lapic_enabled(s))
+		lapic_bank_set(s, LAPIC_IRR, timer_vector(s));
+}
+
+void kvm_timer_merge_deadline(struct lapic_state *s, uint64_t before, uint64_t after)
+{
+	uint64_t deadline = after;
+
+	if (before && !after && !masked(s) && !kvm_timer_seen(s))
+		deadline = before;
+	s->tsc_deadline = deadline;
+	lapic_set_known(s, LAPIC_KNOWN_TSC_DEADLINE, true);
+}
+
+static bool deadline_remaining(const struct lapic_state *s, uint64_t *ret)
+{
+	if (!lapic_knows(s, LAPIC_KNOWN_TSC_DEADLINE) || !s->tsc_deadline)
+		return false;
+	if (lapic_knows(s, LAPIC_KNOWN_TSC) && s->tsc_deadline > s->tsc) {
+		if (!lapic_knows(s, LAPIC_KNOWN_TSC_KHZ) || s->tsc_khz <= 0)
+			return false;
+		*ret = (uint64_t)((uint128)(s->tsc_deadline - s->tsc) * 1000000 / (uint64_t)s->tsc_khz);
+	}
+	return true;
+}
+
+static bool count_remaining(const struct lapic_state *s, uint32_t bus_cycle_ns, bool settled, uint64_t *ret)
+{
+	uint32_t count = lapic_reg(s, LAPIC_TMCCT);
+	uint32_t initial = lapic_reg(s, LAPIC_TMICT);
+
+	if (!initial)
+		return false;
+	if (!count && lapic_timer_mode(s) == LAPIC_TIMER_PERIODIC)
+		count = initial;
+	if (!count && (settled || masked(s) || kvm_timer_seen(s)))
+		return false;
+	*ret = (uint64_t)count * lapic_divide(lapic_reg(s, LAPIC_TDCR)) * bus_cycle_ns;
+	return true;
+}
+
+void kvm_gather_timer(struct lapic_state *s, uint32_t bus_cycle_ns, bool settled)
+{
+	enum lapic_timer_mode mode = lapic_timer_mode(s);
+	uint64_t ns = 0;
+	bool comes = false;
+
+	if (mode == LAPIC_TIMER_TSC_DEADLINE)
+		comes = deadline_remaining(s, &ns);
+	else if (mode != LAPIC_TIMER_RESERVED)
+		comes = count_remaining(s, bus_cycle_ns, settled, &ns);
+	s->timer_remaining_ns = ns;
+	lapic_set_known(s, LAPIC_KNOWN_TIMER_REMAINING, comes);
+}
