@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* All interrupt state of a machine. The caller owns the arrays. */
+/* All interrupt state of a machine. Who fills one allocates the two arrays with malloc(3). */
 #ifndef IRQSHIFT_APIC_IRQCHIP_H
 #define IRQSHIFT_APIC_IRQCHIP_H
 
@@ -43,5 +43,22 @@ struct irqchip_state {
 
 /* irqchip_mode_name - "none", "split", "full". */
 const char *irqchip_mode_name(enum irqchip_mode mode);
+
+/**
+ * irqchip_from_stream - all that the sections of a QEMU stream say of the interrupt controllers
+ * @machine: as read; the irqshift types of its sections ("kvm-apic" or "apic") tell the mode
+ * @ret: receives the state; ends with irqchip_deinit()
+ * @reterr: IRQS_MALFORMED with the path
+ *
+ * One LAPIC per section `cpu`, in the order of the stream, with what `cpu_common` and `apic` add; without such
+ * sections one per `apic`. A chip that the machine has not stays unknown. A stream carries neither routes nor
+ * lines.
+ *
+ * Return: 0, -EBADMSG, -ENOMEM; @ret is empty after an error.
+ */
+int irqchip_from_stream(const struct vms_node *machine, struct irqchip_state *ret, struct irqs_error *reterr);
+
+/* irqchip_deinit - release the arrays. A zeroed state is empty. */
+void irqchip_deinit(struct irqchip_state *s);
 
 #endif
