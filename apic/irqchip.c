@@ -5,7 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "apic/registry.h"
 #include "apic/sections.h"
+
+/* What a machine has one of. */
+static const struct {
+	const char *name;
+	uint32_t instance;
+	const struct reg_chip *chip;
+	size_t at;
+} singles[] = {
+	{ "ioapic", 0, &ioapic_chip, offsetof(struct irqchip_state, ioapic) },
+	{ "i8259", PIC_MASTER, &pic_chip, offsetof(struct irqchip_state, pics[PIC_MASTER]) },
+	{ "i8259", PIC_SLAVE, &pic_chip, offsetof(struct irqchip_state, pics[PIC_SLAVE]) },
+	{ "i8254", 0, &pit_chip, offsetof(struct irqchip_state, pit) },
+	{ "clock", 0, &clock_chip, offsetof(struct irqchip_state, clock) },
+};
 
 const char *irqchip_mode_name(enum irqchip_mode mode)
 {
@@ -19,6 +34,49 @@ void irqchip_deinit(struct irqchip_state *s)
 	free(s->lapics);
 	free(s->routes);
 	memset(s, 0, sizeof(*s));
+}
+
+static const char *type_of(const char *name, bool in_kernel)
+{
+	const struct apic_chip *chip = in_kernel ? apic_find_chip(name) : NULL;
+
+	return chip && chip->kernel_type ? chip->kernel_type : name;
+}
+
+static uint32_t lapic_instance(const struct lapic_state *l, unsigned int i)
+{
+	return reg_known(lapic_member("initial_id"), l, 0) ? l->initial_id : i;
+}
+
+bool irqchip_part(const struct irqchip_state *s, unsigned int i, struct irqchip_part *ret)
+{
+	if (i < s->nlapics) {
+		ret->name = "apic";
+		ret->type = type_of(ret->name, s->mode != IRQCHIP_NONE);
+		ret->instance = lapic_instance(&s->lapics[i], i);
+		ret->chip = &lapic_chip;
+		ret->state = &s->lapics[i];
+		return true;
+	}
+	i -= s->nlapics;
+	if (i >= REG_ARRAY_SIZE(singles))
+		return false;
+	ret->name = singles[i].name;
+	ret->type = type_of(ret->name, s->mode == IRQCHIP_FULL);
+	ret->instance = singles[i].instance;
+	ret->chip = singles[i].chip;
+	ret->state = (char *)s + singles[i].at;
+	return true;
+}
+
+bool irqchip_part_known(const struct irqchip_part *p)
+{
+	const uint64_t *known = p->state;
+
+	for (unsigned int i = 0; i < REG_KNOWN_WORDS; i++)
+		if (known[i])
+			return true;
+	return false;
 }
 
 static enum irqchip_mode mode_of(const struct vms_node *machine)
@@ -81,17 +139,14 @@ static int read_chip(const struct reg_chip *chip, const struct vms_node *machine
 
 int irqchip_from_stream(const struct vms_node *machine, struct irqchip_state *ret, struct irqs_error *reterr)
 {
+	struct irqchip_part p;
 	int rc;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->mode = mode_of(machine);
 	rc = read_lapics(machine, ret, reterr);
-	if (!rc)
-		rc = read_chip(&ioapic_chip, machine, "ioapic", 0, &ret->ioapic, reterr);
-	for (uint32_t i = 0; i < 2 && !rc; i++)
-		rc = read_chip(&pic_chip, machine, "i8259", i, &ret->pics[i], reterr);
-	if (!rc)
-		rc = read_chip(&pit_chip, machine, "i8254", 0, &ret->pit, reterr);
+	for (unsigned int i = ret->nlapics; !rc && irqchip_part(ret, i, &p); i++)
+		rc = read_chip(p.chip, machine, p.name, p.instance, p.state, reterr);
 	if (!rc)
 		rc = read_chip(&clock_chip, machine, "timer", 0, &ret->clock, reterr);
 	if (!rc)

@@ -58,6 +58,28 @@ const char *irqchip_mode_name(enum irqchip_mode mode);
  */
 int irqchip_from_stream(const struct vms_node *machine, struct irqchip_state *ret, struct irqs_error *reterr);
 
+/* One CPU or chip of a machine, by the names that the tree gives it. */
+struct irqchip_part {
+	const char *name; /* "apic", "ioapic", "i8259", "i8254", "clock" */
+	const char *type; /* "kvm-apic" where it is in the kernel; else the name */
+	uint32_t instance; /* of a LAPIC the vCPU's id; the index where that is unknown. 1 is the slave PIC */
+	const struct reg_chip *chip;
+	void *state;
+};
+
+/**
+ * irqchip_part - the parts of a machine, the LAPICs first
+ * @s: the machine
+ * @i: 0, 1 ...
+ * @ret: receives the part; its state is in @s. A chip that is not there is one of which no row is known
+ *
+ * Return: false when there are no more.
+ */
+bool irqchip_part(const struct irqchip_state *s, unsigned int i, struct irqchip_part *ret);
+
+/* irqchip_part_known - whether any row of it is known. */
+bool irqchip_part_known(const struct irqchip_part *p);
+
 /* irqchip_deinit - release the arrays. A zeroed state is empty. */
 void irqchip_deinit(struct irqchip_state *s);
 
