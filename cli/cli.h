@@ -31,6 +31,13 @@ int cli_fail(const struct irqs_error *err, const char *file);
 /* cli_usage - print "irqshift: what", and how the command is called, to standard error. Return: IRQS_USAGE. */
 int cli_usage(const struct cli_command *cmd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* cli_open_file/cli_close_file - a file to read, "-" for standard input. Return: a descriptor or -errno. */
+int cli_open_file(const char *path, struct irqs_error *reterr);
+void cli_close_file(int fd);
+
+/* cli_print_text - print a text that ends with a newline or gets one, and free it; NULL: memory was short. */
+int cli_print_text(char *text);
+
 /* An input of a subcommand. */
 struct cli_input {
 	const char *path; /* "-": standard input */

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "filters/profile_caps.h"
@@ -22,11 +18,9 @@ struct subject {
 static int load_file(const char *path, struct caps *ret)
 {
 	struct irqs_error err = { 0 };
-	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO, rc;
+	int fd = cli_open_file(path, &err), rc = fd < 0 ? fd : caps_load(ret, fd, &err);
 
-	rc = fd < 0 ? irqs_fail_errno(&err, errno, "cannot open it") : caps_load(ret, fd, &err);
-	if (fd > STDIN_FILENO)
-		close(fd);
+	cli_close_file(fd);
 	return rc ? cli_fail(&err, path) : 0;
 }
 
@@ -114,20 +108,9 @@ static void print_caps(const struct caps *c)
 
 static int show(const struct caps *c, bool json)
 {
-	struct irqs_error err = { 0 };
-	char *text;
-
-	if (!json) {
-		print_caps(c);
-		return IRQS_DONE;
-	}
-	text = caps_json(c);
-	if (!text) {
-		irqs_fail_nomem(&err);
-		return cli_fail(&err, NULL);
-	}
-	puts(text);
-	free(text);
+	if (json)
+		return cli_print_text(caps_json(c));
+	print_caps(c);
 	return IRQS_DONE;
 }
 

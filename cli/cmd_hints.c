@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
 #include "stream/hints_json.h"
@@ -12,19 +8,6 @@
 
 /* For all that a QEMU is asked. */
 #define QMP_TIMEOUT_MS 10000
-
-static int print_text(char *text)
-{
-	struct irqs_error err = { 0 };
-
-	if (!text) {
-		irqs_fail_nomem(&err);
-		return cli_fail(&err, NULL);
-	}
-	puts(text);
-	free(text);
-	return IRQS_DONE;
-}
 
 static int collect(struct cli_input *in, struct hints *h, struct irqs_error *reterr)
 {
@@ -51,7 +34,7 @@ static int dump_running(const char *path)
 	if (qmp_connect(&q, path, QMP_TIMEOUT_MS, &err))
 		return cli_fail(&err, path);
 	hints_init(&h);
-	status = hints_from_qmp(&h, &q, &err) ? cli_fail(&err, path) : print_text(hints_json(&h));
+	status = hints_from_qmp(&h, &q, &err) ? cli_fail(&err, path) : cli_print_text(hints_json(&h));
 	hints_deinit(&h);
 	qmp_close(&q);
 	return status;
@@ -67,7 +50,7 @@ static int dump_saved(const char *path, const char *vmdesc)
 	if (status)
 		return status;
 	hints_init(&h);
-	status = collect(&in, &h, &err) ? cli_fail(&err, path) : print_text(hints_json(&h));
+	status = collect(&in, &h, &err) ? cli_fail(&err, path) : cli_print_text(hints_json(&h));
 	hints_deinit(&h);
 	cli_close(&in);
 	return status;
@@ -105,11 +88,9 @@ static int load(const char *path, int (*how)(struct hints *ret, int fd, struct i
 		struct hints *ret)
 {
 	struct irqs_error err = { 0 };
-	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO, rc;
+	int fd = cli_open_file(path, &err), rc = fd < 0 ? fd : how(ret, fd, &err);
 
-	rc = fd < 0 ? irqs_fail_errno(&err, errno, "cannot open it") : how(ret, fd, &err);
-	if (fd > STDIN_FILENO)
-		close(fd);
+	cli_close_file(fd);
 	return rc ? cli_fail(&err, path) : 0;
 }
 
@@ -133,7 +114,7 @@ static int apply(const char *config_path, const char *hints_path, bool json)
 	status = load(hints_path, hints_load, &h);
 	if (!status) {
 		if (json)
-			status = print_text(hints_applied_json(&config, &h));
+			status = cli_print_text(hints_applied_json(&config, &h));
 		else
 			hints_apply(&config, &h, print_one, NULL);
 		hints_deinit(&h);

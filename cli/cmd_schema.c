@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "apic/registry.h"
 #include "cli/cli.h"
@@ -29,19 +26,6 @@ static int load_builtin(struct schema *s, struct irqs_error *reterr)
 	return rc;
 }
 
-static int open_file(const char *path, struct irqs_error *reterr)
-{
-	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
-
-	return fd >= 0 ? fd : irqs_fail_errno(reterr, errno, "cannot open it");
-}
-
-static void close_file(int fd)
-{
-	if (fd > STDIN_FILENO)
-		close(fd);
-}
-
 /* Return: 0, or the exit status after the error was printed. */
 static int load(const char *path, struct schema *s)
 {
@@ -52,25 +36,10 @@ static int load(const char *path, struct schema *s)
 		rc = load_builtin(s, &err);
 		return rc ? cli_fail(&err, NULL) : 0;
 	}
-	fd = open_file(path, &err);
+	fd = cli_open_file(path, &err);
 	rc = fd < 0 ? fd : schema_load(s, fd, &err);
-	close_file(fd);
+	cli_close_file(fd);
 	return rc ? cli_fail(&err, path) : 0;
-}
-
-static int print_text(char *text)
-{
-	struct irqs_error err = { 0 };
-
-	if (!text) {
-		irqs_fail_nomem(&err);
-		return cli_fail(&err, NULL);
-	}
-	fputs(text, stdout);
-	if (text[0] && text[strlen(text) - 1] != '\n')
-		putchar('\n');
-	free(text);
-	return IRQS_DONE;
 }
 
 /* Keeps only the devices that are named; the others stay in the arena. */
@@ -103,7 +72,7 @@ static int load_qemu(const char *binary, const char *machine, struct schema *s)
 	int fd = qemu_run_dump(&opt, machine, &err), rc;
 
 	rc = fd < 0 ? fd : schema_load(s, fd, &err);
-	close_file(fd);
+	cli_close_file(fd);
 	return rc ? cli_fail(&err, binary) : 0;
 }
 
@@ -145,7 +114,7 @@ static int run_dump(int argc, char **argv)
 		return status;
 	status = select_devices(&s, argv + optind, argc - optind);
 	if (!status)
-		status = print_text(schema_json(&s));
+		status = cli_print_text(schema_json(&s));
 	schema_deinit(&s);
 	return status;
 }
@@ -184,7 +153,7 @@ static int compare(const struct schema *old, const struct schema *new, const str
 	} else {
 		schema_excuse(&f, known->entries, known->count);
 		if (json)
-			status = print_text(schema_findings_json(&f));
+			status = cli_print_text(schema_findings_json(&f));
 		else
 			print_findings(&f, all);
 		if (!status && schema_count(&f, SCHEMA_ERROR))
@@ -201,9 +170,9 @@ static int load_known(const char *path, struct schema_known_list *known)
 
 	if (!path)
 		return 0;
-	fd = open_file(path, &err);
+	fd = cli_open_file(path, &err);
 	rc = fd < 0 ? fd : schema_known_load(known, fd, &err);
-	close_file(fd);
+	cli_close_file(fd);
 	return rc ? cli_fail(&err, path) : 0;
 }
 

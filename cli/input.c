@@ -1,36 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "apic/registry.h"
 #include "cli/cli.h"
 
-static int open_path(const char *path, struct irqs_error *reterr)
-{
-	int fd;
-
-	if (!strcmp(path, "-"))
-		return STDIN_FILENO;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 ? fd : irqs_fail_errno(reterr, errno, "cannot open it");
-}
-
-static void close_fd(int fd)
-{
-	if (fd > STDIN_FILENO)
-		close(fd);
-}
-
 static int read_twin(const char *path, char **ret, size_t *size)
 {
 	struct irqs_error err = { 0 };
-	int fd = open_path(path, &err), rc = fd < 0 ? fd : qemu_stream_read_vmdesc(fd, ret, size, &err);
+	int fd = cli_open_file(path, &err), rc = fd < 0 ? fd : qemu_stream_read_vmdesc(fd, ret, size, &err);
 
-	close_fd(fd);
+	cli_close_file(fd);
 	return rc ? cli_fail(&err, path) : 0;
 }
 
@@ -46,11 +27,11 @@ int cli_open(struct cli_input *in, const char *path, const char *vmdesc)
 		return rc;
 	opt.twin_vmdesc = twin;
 	*in = (struct cli_input){ .path = path, .mode = 0600 };
-	in->fd = open_path(path, &err);
+	in->fd = cli_open_file(path, &err);
 	rc = in->fd < 0 ? in->fd : qemu_stream_read(&in->stream, in->fd, &opt, &err);
 	free(twin);
 	if (rc) {
-		close_fd(in->fd);
+		cli_close_file(in->fd);
 		return cli_fail(&err, path);
 	}
 	if (!fstat(in->fd, &st) && S_ISREG(st.st_mode))
@@ -61,5 +42,5 @@ int cli_open(struct cli_input *in, const char *path, const char *vmdesc)
 void cli_close(struct cli_input *in)
 {
 	qemu_stream_deinit(&in->stream);
-	close_fd(in->fd);
+	cli_close_file(in->fd);
 }

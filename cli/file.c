@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+int cli_open_file(const char *path, struct irqs_error *reterr)
+{
+	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+
+	return fd >= 0 ? fd : irqs_fail_errno(reterr, errno, "cannot open it");
+}
+
+void cli_close_file(int fd)
+{
+	if (fd > STDIN_FILENO)
+		close(fd);
+}
+
+int cli_print_text(char *text)
+{
+	struct irqs_error err = { 0 };
+
+	if (!text) {
+		irqs_fail_nomem(&err);
+		return cli_fail(&err, NULL);
+	}
+	fputs(text, stdout);
+	if (text[0] && text[strlen(text) - 1] != '\n')
+		putchar('\n');
+	free(text);
+	return IRQS_DONE;
+}
