@@ -2,6 +2,7 @@
 #include "stream/format.h"
 
 #include <fnmatch.h>
+#include <string.h>
 
 enum stream_format stream_format_choose(const struct stream_format_rule *rules, size_t nrules,
 					const char *machine, uint64_t capabilities)
@@ -10,6 +11,18 @@ enum stream_format stream_format_choose(const struct stream_format_rule *rules, 
 		if (!(rules[i].capabilities & ~capabilities) && !fnmatch(rules[i].machine, machine, 0))
 			return rules[i].format;
 	return STREAM_QEMU;
+}
+
+enum stream_format stream_format_detect(const uint8_t *head, size_t len)
+{
+	static const uint8_t native[] = { 0xd9, 0xd9, 0xf7 };
+	size_t i = 0;
+
+	if (len >= sizeof(native) && !memcmp(head, native, sizeof(native)))
+		return STREAM_NATIVE;
+	while (i < len && strchr(" \t\r\n", head[i]) && head[i])
+		i++;
+	return i < len && head[i] == '{' ? STREAM_JSON : STREAM_QEMU;
 }
 
 const char *stream_format_name(enum stream_format format)

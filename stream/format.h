@@ -31,6 +31,16 @@ struct stream_format_rule {
 enum stream_format stream_format_choose(const struct stream_format_rule *rules, size_t nrules,
 					const char *machine, uint64_t capabilities);
 
+/**
+ * stream_format_detect - which encoding an input is in, by its first bytes
+ * @head: the first bytes
+ * @len: how many there are; 64 are enough
+ *
+ * Return: STREAM_NATIVE for its magic, STREAM_JSON for an object, else STREAM_QEMU, whose reader says what is
+ * wrong with what is none of them.
+ */
+enum stream_format stream_format_detect(const uint8_t *head, size_t len);
+
 /* stream_format_name - "qemu", "native", "json". */
 const char *stream_format_name(enum stream_format format);
 

@@ -456,3 +456,17 @@ Test(native, the_format_follows_the_machine_type_and_what_was_agreed)
 	cr_expect_eq(stream_format_choose(rules, 3, "isapc", 4), STREAM_QEMU);
 	cr_expect_str_eq(stream_format_name(STREAM_NATIVE), "native");
 }
+
+Test(format, the_first_bytes_tell_the_encoding)
+{
+	static const uint8_t native[] = { 0xd9, 0xd9, 0xf7, 0x9f }, stream[] = { 'Q', 'E', 'V', 'M' }, nul[] = { 0, '{' };
+
+	cr_expect_eq(stream_format_detect(native, 4), STREAM_NATIVE);
+	cr_expect_eq(stream_format_detect(native, 2), STREAM_QEMU);
+	cr_expect_eq(stream_format_detect((const uint8_t *)" \n\t{", 4), STREAM_JSON);
+	cr_expect_eq(stream_format_detect((const uint8_t *)" \n\t{", 3), STREAM_QEMU);
+	cr_expect_eq(stream_format_detect((const uint8_t *)"[1]", 3), STREAM_QEMU);
+	cr_expect_eq(stream_format_detect(stream, 4), STREAM_QEMU);
+	cr_expect_eq(stream_format_detect(nul, 2), STREAM_QEMU);
+	cr_expect_eq(stream_format_detect(NULL, 0), STREAM_QEMU);
+}
