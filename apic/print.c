@@ -41,15 +41,38 @@ void reg_buffer_emit(void *buffer, const char *text)
 	b->len += len;
 }
 
-void reg_emit(const struct reg_out *out, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 0))) emit_args(const struct reg_out *out, const char *fmt, va_list ap)
 {
 	char line[1001];
+
+	vsnprintf(line, sizeof(line), fmt, ap);
+	out->emit(out->ctx, line);
+}
+
+void reg_emit(const struct reg_out *out, const char *fmt, ...)
+{
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
+	emit_args(out, fmt, ap);
 	va_end(ap);
-	out->emit(out->ctx, line);
+}
+
+static void set_style(const struct reg_out *out, enum reg_style style)
+{
+	if (out->style)
+		out->style(out->ctx, style);
+}
+
+void reg_emit_styled(const struct reg_out *out, enum reg_style style, const char *fmt, ...)
+{
+	va_list ap;
+
+	set_style(out, style);
+	va_start(ap, fmt);
+	emit_args(out, fmt, ap);
+	va_end(ap);
+	set_style(out, REG_PLAIN);
 }
 
 void reg_emit_ns(const struct reg_out *out, int64_t ns)
@@ -100,7 +123,7 @@ static void emit_fields(const struct reg_out *out, const struct reg_row *row, ui
 
 		if (f->width == 1 && !f->values) {
 			if (v)
-				reg_emit(out, " %s", f->name);
+				reg_emit_styled(out, REG_SET, " %s", f->name);
 			continue;
 		}
 		reg_emit(out, " ");
@@ -117,7 +140,7 @@ static unsigned int emit_bits(const struct reg_out *out, uint64_t value, unsigne
 
 	for (unsigned int b = 0; b < 64; b++)
 		if (value >> b & 1) {
-			reg_emit(out, " %u", base + b);
+			reg_emit_styled(out, REG_SET, " %u", base + b);
 			n++;
 		}
 	return n;
@@ -179,7 +202,7 @@ static void print_row(const struct reg_chip *chip, const struct reg_row *row, co
 	if (!any_known(row, state))
 		return;
 	if (is_bits(row)) {
-		reg_emit(out, "  %-26s", row->name);
+		reg_emit_styled(out, REG_NAME, "  %-26s", row->name);
 		print_bank(row, state, out);
 		return;
 	}
@@ -187,7 +210,7 @@ static void print_row(const struct reg_chip *chip, const struct reg_row *row, co
 		if (!reg_known(row, state, i))
 			continue;
 		snprintf(name, sizeof(name), row->count > 1 ? "%s[%u]" : "%s", row->name, i);
-		reg_emit(out, "  %-26s ", name);
+		reg_emit_styled(out, REG_NAME, "  %-26s ", name);
 		reg_emit_value(out, chip, row, reg_get(row, state, i));
 		reg_emit(out, "\n");
 	}
@@ -283,10 +306,11 @@ static void diff_fields(struct diff *d, const struct reg_row *row, uint64_t va, 
 			continue;
 		reg_emit(d->out, "%s ", comma);
 		emit_field(d->out, field, fa);
+		reg_emit(d->out, " -> ");
 		if (name)
-			reg_emit(d->out, " -> %s", name);
+			reg_emit_styled(d->out, REG_CHANGED, "%s", name);
 		else
-			reg_emit(d->out, field->width <= 8 ? " -> %" PRIu64 : " -> 0x%" PRIx64, fb);
+			reg_emit_styled(d->out, REG_CHANGED, field->width <= 8 ? "%" PRIu64 : "0x%" PRIx64, fb);
 		comma = ",";
 	}
 	if ((va ^ vb) & row->rsvd)
@@ -310,14 +334,17 @@ static void diff_element(struct diff *d, const struct reg_row *row, unsigned int
 	if (ka == kb && (!ka || va == vb))
 		return;
 	start_line(d);
-	reg_emit(d->out, row->count > 1 ? "%s[%u]:" : "%s:", row->name, i);
+	reg_emit_styled(d->out, REG_NAME, row->count > 1 ? "%s[%u]" : "%s", row->name, i);
+	reg_emit(d->out, ":");
 	if (ka && kb && row->nfields) {
 		diff_fields(d, row, va, vb);
 	} else {
 		reg_emit(d->out, " ");
 		emit_known(d, row, d->a, i);
 		reg_emit(d->out, " -> ");
+		set_style(d->out, REG_CHANGED);
 		emit_known(d, row, d->b, i);
+		set_style(d->out, REG_PLAIN);
 	}
 	reg_emit(d->out, "\n");
 }

@@ -8,9 +8,24 @@
 
 #include "apic/irqchip.h"
 
+/* What a piece of text is, for an output that can show it. */
+enum reg_style {
+	REG_PLAIN,
+	REG_HEADING,    /* a chip or a section */
+	REG_NAME,       /* a register */
+	REG_SET,        /* bits that are set */
+	REG_CHANGED,    /* the new value in a comparison */
+	REG_NOTED,      /* a finding: worth knowing */
+	REG_SUSPICIOUS, /* a finding: not as it should be */
+	REG_IMPOSSIBLE, /* a finding: it cannot be */
+	REG_STYLES,
+};
+
 struct reg_out {
 	void (*emit)(void *ctx, const char *text);
 	void *ctx;
+	/* Called where a style begins, and with REG_PLAIN where it ends; NULL: text alone. */
+	void (*style)(void *ctx, enum reg_style style);
 };
 
 /* A growing string as the context of reg_buffer_emit(). */
@@ -26,6 +41,10 @@ void reg_buffer_emit(void *buffer, const char *text);
 
 /* reg_emit - printf to a callback; a piece longer than 1000 characters is cut. */
 void reg_emit(const struct reg_out *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* reg_emit_styled - the same, with a style around it. */
+void reg_emit_styled(const struct reg_out *out, enum reg_style style, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* reg_emit_ns - a span of time with a unit that suits it: "3.200 ms". */
 void reg_emit_ns(const struct reg_out *out, int64_t ns);

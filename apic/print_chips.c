@@ -18,7 +18,7 @@ static bool member_known(const struct lapic_state *s, const char *name)
 
 static void print_lapic_head(const struct lapic_state *s, const struct reg_out *out)
 {
-	reg_emit(out, "local APIC %" PRIu32, lapic_id(s));
+	reg_emit_styled(out, REG_HEADING, "local APIC %" PRIu32, lapic_id(s));
 	if (!member_known(s, "apic_base")) {
 		reg_emit(out, "\n");
 		return;
@@ -114,13 +114,25 @@ void lapic_print(const struct lapic_state *s, int64_t now_ns, const struct reg_o
 static void print_rte(const struct ioapic_state *s, unsigned int pin, const struct reg_out *out)
 {
 	uint64_t rte = s->redirtbl[pin];
+	const struct {
+		const char *name;
+		bool set;
+	} flags[] = {
+		{ "masked", rte & IOAPIC_RTE_MASKED },
+		{ "remote_irr", rte & IOAPIC_RTE_REMOTE_IRR },
+		{ "pending", rte & IOAPIC_RTE_PENDING },
+		{ "requested", s->irr >> pin & 1 },
+	};
 
-	reg_emit(out, "  pin %-2u 0x%016" PRIx64 " vector %-3u %-7s %s %s, %s %u%s%s%s%s\n", pin, rte,
+	reg_emit_styled(out, REG_NAME, "  pin %-2u", pin);
+	reg_emit(out, " 0x%016" PRIx64 " vector %-3u %-7s %s %s, %s %u", rte,
 		 (unsigned int)(rte & IOAPIC_RTE_VECTOR), delivery_modes[ioapic_delivery(rte)],
 		 rte & IOAPIC_RTE_LEVEL ? "level" : "edge ", rte & IOAPIC_RTE_LOW ? "low " : "high",
-		 rte & IOAPIC_RTE_LOGICAL ? "logical " : "physical", ioapic_dest(rte),
-		 rte & IOAPIC_RTE_MASKED ? " masked" : "", rte & IOAPIC_RTE_REMOTE_IRR ? " remote_irr" : "",
-		 rte & IOAPIC_RTE_PENDING ? " pending" : "", s->irr >> pin & 1 ? " requested" : "");
+		 rte & IOAPIC_RTE_LOGICAL ? "logical " : "physical", ioapic_dest(rte));
+	for (size_t i = 0; i < REG_ARRAY_SIZE(flags); i++)
+		if (flags[i].set)
+			reg_emit_styled(out, REG_SET, " %s", flags[i].name);
+	reg_emit(out, "\n");
 }
 
 void ioapic_print(const struct ioapic_state *s, const struct reg_out *out)
@@ -128,13 +140,14 @@ void ioapic_print(const struct ioapic_state *s, const struct reg_out *out)
 	const struct reg_row *rte = reg_find(&ioapic_chip, IOAPIC_RTE, NULL);
 	uint32_t ready = ioapic_serviceable(s);
 
-	reg_emit(out, "IOAPIC\n");
+	reg_emit_styled(out, REG_HEADING, "IOAPIC");
+	reg_emit(out, "\n");
 	for (unsigned int r = 0; r < ioapic_chip.nrows; r++) {
 		const struct reg_row *row = &ioapic_chip.rows[r];
 
 		if (row == rte || !reg_known(row, s, 0))
 			continue;
-		reg_emit(out, "  %-26s ", row->name);
+		reg_emit_styled(out, REG_NAME, "  %-26s ", row->name);
 		reg_emit_value(out, &ioapic_chip, row, reg_get(row, s, 0));
 		reg_emit(out, "\n");
 	}
@@ -154,7 +167,8 @@ void pic_print(const struct pic_state *s, unsigned int which, const struct reg_o
 {
 	int line = pic_pending(s, which == PIC_MASTER);
 
-	reg_emit(out, "PIC %s\n", which == PIC_MASTER ? "master" : "slave");
+	reg_emit_styled(out, REG_HEADING, "PIC %s", which == PIC_MASTER ? "master" : "slave");
+	reg_emit(out, "\n");
 	reg_print(&pic_chip, s, NULL, out);
 	if (line >= 0)
 		reg_emit(out, "  output: high, IRQ %u, vector %u\n",
@@ -194,7 +208,8 @@ static void print_pit_channel(const struct pit_channel *c, unsigned int n, int64
 
 void pit_print(const struct pit_state *s, int64_t now_ns, const struct reg_out *out)
 {
-	reg_emit(out, "PIT%s\n", s->irq_disabled ? ", IRQ 0 belongs to the HPET" : "");
+	reg_emit_styled(out, REG_HEADING, "PIT");
+	reg_emit(out, "%s\n", s->irq_disabled ? ", IRQ 0 belongs to the HPET" : "");
 	for (unsigned int i = 0; i < PIT_CHANNELS; i++)
 		print_pit_channel(&s->channels[i], i, now_ns, out);
 	reg_print(&pit_chip, s, NULL, out);

@@ -68,7 +68,8 @@ static int print_cpu(const struct vms_node *section, const struct reg_out *out, 
 
 	if (rc)
 		return rc;
-	reg_emit(out, "CPU %u, interrupt state\n", section->instance);
+	reg_emit_styled(out, REG_HEADING, "CPU %u", section->instance);
+	reg_emit(out, ", interrupt state\n");
 	reg_print(&lapic_chip, &s, NULL, out);
 	for (const struct vms_node *c = vms_first_child(section); c; c = c->next) {
 		const struct cpu_sub *sub = c->kind == VMS_SUBSECTION ? cpu_find_sub(c->name) : NULL;
@@ -87,7 +88,8 @@ static int print_cpu_common(const struct vms_node *section, const struct reg_out
 
 	if (rc)
 		return rc;
-	reg_emit(out, "CPU %u\n", section->instance);
+	reg_emit_styled(out, REG_HEADING, "CPU %u", section->instance);
+	reg_emit(out, "\n");
 	reg_print(&lapic_chip, &s, NULL, out);
 	return 0;
 }
@@ -99,7 +101,8 @@ static int print_clock(const struct vms_node *section, const struct reg_out *out
 
 	if (rc)
 		return rc;
-	reg_emit(out, "%s\n", section->name);
+	reg_emit_styled(out, REG_HEADING, "%s", section->name);
+	reg_emit(out, "\n");
 	reg_print(&clock_chip, &s, NULL, out);
 	return 0;
 }

@@ -179,3 +179,69 @@ Test(apic_print, a_section_is_printed_by_its_name)
 	cr_expect(apic_print_section(other, &out, NULL) < 0);
 	vms_tree_deinit(&t);
 }
+
+/* The three chips and a comparison, through @o. */
+static void print_all(const struct reg_out *o)
+{
+	struct lapic_state a = lapic(), b = a;
+	struct ioapic_state io;
+	struct pic_state pic;
+	struct pit_state pit;
+
+	reg_state_reset(&ioapic_chip, &io, true);
+	reg_state_reset(&pic_chip, &pic, true);
+	reg_state_reset(&pit_chip, &pit, true);
+	io.redirtbl[9] = IOAPIC_RTE_LEVEL | IOAPIC_RTE_REMOTE_IRR | 0x31;
+	pic.irr = 0x12;
+	lapic_set_reg(&b, LAPIC_LVTT, 0x100ed);
+	lapic_set_reg(&b, LAPIC_TMICT, 3);
+	lapic_bank_set(&b, LAPIC_IRR, 0x77);
+	lapic_print(&a, 0, o);
+	ioapic_print(&io, o);
+	pic_print(&pic, PIC_MASTER, o);
+	pit_print(&pit, 1000000, o);
+	reg_diff(&lapic_chip, &a, &b, "apic[0] ", o);
+}
+
+static unsigned int begun[REG_STYLES];
+
+static void count_style(void *ctx, enum reg_style style)
+{
+	(void)ctx;
+	begun[style]++;
+}
+
+static void mark_style(void *ctx, enum reg_style style)
+{
+	reg_buffer_emit(ctx, style == REG_PLAIN ? ">" : style == REG_NAME ? "<N"
+						: style == REG_CHANGED    ? "<C"
+									  : "<");
+}
+
+Test(apic_print, styles_add_nothing_to_the_text)
+{
+	struct reg_buffer styled;
+	struct reg_out o = { .emit = reg_buffer_emit, .ctx = &styled, .style = count_style };
+
+	reg_buffer_init(&styled);
+	print_all(&out);
+	print_all(&o);
+	cr_expect_str_eq(styled.text, buf.text);
+	cr_expect(begun[REG_HEADING] && begun[REG_NAME] && begun[REG_SET] && begun[REG_CHANGED]);
+	cr_expect(begun[REG_PLAIN] == begun[REG_HEADING] + begun[REG_NAME] + begun[REG_SET] + begun[REG_CHANGED],
+		  "a style that begins ends");
+	cr_expect_null(strchr(buf.text, '\033'));
+	reg_buffer_deinit(&styled);
+}
+
+Test(apic_print, names_new_values_and_set_bits_have_a_style)
+{
+	out.style = mark_style;
+	print_all(&out);
+	expect_text("<local APIC 0>, xAPIC");
+	expect_text("<N  SVR                        >0x000001ff vector=255< enable>\n");
+	expect_text("<N  IRR                       >< 48>< 236>\n");
+	expect_text("apic[0] <NLVTT>: vector=236 -> <C237>, mask=0 -> <C1>,");
+	expect_text("apic[0] <NTMICT>: 62500 -> <C3>\n");
+	expect_text("< remote_irr>\n");
+}
