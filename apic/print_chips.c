@@ -70,7 +70,8 @@ static void print_lapic_priority(const struct lapic_state *s, const struct reg_o
 {
 	int vector;
 
-	if (!lapic_reg_known(s, LAPIC_TPR) || !lapic_reg_known(s, LAPIC_ISR) ||
+	/* Without the APIC base it is not known whether the LAPIC is on. */
+	if (!member_known(s, "apic_base") || !lapic_reg_known(s, LAPIC_TPR) || !lapic_reg_known(s, LAPIC_ISR) ||
 	    !lapic_reg_known(s, LAPIC_IRR))
 		return;
 	vector = lapic_deliverable(s);

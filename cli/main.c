@@ -18,6 +18,7 @@ static const struct cli_command *const commands[] = {
 	&cmd_caps,
 	&cmd_schema,
 	&cmd_hints,
+	&cmd_decode,
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))

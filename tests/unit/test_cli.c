@@ -108,6 +108,11 @@ Test(cli, usage_errors_exit_2_and_name_the_mistake)
 		{ "show in nothing", "nothing: no such section" },
 		{ "diff in", "two inputs are needed" },
 		{ "diff - -", "only once" },
+		{ "decode", "name of an ioctl is needed" },
+		{ "decode KVM_RUN in", "KVM_RUN: no ioctl that is known here; these are: KVM_CREATE_VCPU " },
+		{ "decode --json KVM_NMI", "--json goes with --list" },
+		{ "decode --result x KVM_NMI", "x: not a number" },
+		{ "decode --batch in", "in: not with --list or --batch" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -120,6 +125,33 @@ Test(cli, help_and_version_exit_0)
 	expect("--help", 0, "convert");
 	expect("--version", 0, "irqshift ");
 	expect("convert --help", 0, "--allow lossy");
+}
+
+Test(cli, decode_takes_bytes_or_digits_and_says_which_are_wrong)
+{
+	expect("--version >/dev/null; printf '\\003\\000\\000\\000' >bytes; printf '0 0 00 0000' | tr -d ' ' >digits", 0, "");
+	expect("decode KVM_GET_MP_STATE bytes", 0, "state=halted\n");
+	expect("decode 0x8004ae98 - <bytes", 0, "state=halted\n");
+	expect("decode --hex KVM_GET_MP_STATE digits", 0, "");
+	expect("decode KVM_SET_MP_STATE --since bytes bytes", 0, "no difference\n");
+	expect("decode KVM_NMI", 0, "no argument\n");
+	expect("decode KVM_GET_LAPIC bytes", 4, "irqshift: bytes: KVM_GET_LAPIC takes 1024 bytes: these are 4\n");
+	expect("decode --hex KVM_GET_MP_STATE bytes", 4, "byte 0: not two hexadecimal digits");
+	expect("decode KVM_NMI --since bytes bytes", 2, "KVM_NMI: has no registers to compare");
+	expect("decode KVM_GET_MP_STATE nowhere", 1, "nowhere: cannot open it");
+	expect("decode --list", 0, "KVM_GET_LAPIC          0x8400ae8e vcpu out   1024\n");
+	expect("decode --list --json", 0, "\"name\": \"tsc_deadline\"");
+}
+
+Test(cli, decode_answers_every_line_of_a_batch)
+{
+	expect("--version >/dev/null; printf '%s\\n' 'KVM_IRQ_LINE - 0400000001000000' 'KVM_IRQ_LINE - 04' 'KVM_NMI 0 -' "
+	       "'KVM_GET_MP_STATE 0 03000000 00000000' 'KVM_GET_MP_STATE 0' 'x' '' >lines",
+	       0, "");
+	expect("decode --batch <lines", 0,
+	       "  GSI 4 high\n.\n? KVM_IRQ_LINE takes 8 bytes: these are 1\n.\n  no argument\n.\n"
+	       "  mp_state: state=runnable -> halted\n.\n? IOCTL RESULT BYTES are needed\n.\n"
+	       "? no ioctl that is known here\n.\n? no ioctl that is known here\n.\n");
 }
 
 Test(cli, a_missing_input_exits_1)
