@@ -267,6 +267,15 @@ int kvm_decode(const struct kvm_call *call, const struct reg_out *out, struct ir
 	return 0;
 }
 
+/* A row that the second does not carry has not changed. */
+static void forget_absent(struct carried *before, const struct carried *now)
+{
+	for (uint16_t r = 0; r < now->chip->nrows; r++)
+		for (unsigned int i = 0; i < now->chip->rows[r].count; i++)
+			if (!reg_known(&now->chip->rows[r], &now->state, i))
+				reg_forget(&before->chip->rows[r], &before->state, i);
+}
+
 int kvm_decode_diff(const struct kvm_call *before, const struct kvm_call *now, const struct reg_out *out,
 		    unsigned int *ret_lines, struct irqs_error *reterr)
 {
@@ -284,6 +293,7 @@ int kvm_decode_diff(const struct kvm_call *before, const struct kvm_call *now, c
 	if (!c[0].chip || c[0].abi != c[1].abi || c[0].which != c[1].which)
 		return irqs_fail(reterr, IRQS_USAGE, IRQS_NO_OFFSET, NULL, "%s: %s", kvm_ioctl_find(now->request)->name,
 				 c[0].chip ? "not of the same structure and chip" : "has no registers to compare");
+	forget_absent(&c[0], &c[1]);
 	*ret_lines = reg_diff(c[1].chip, &c[0].state, &c[1].state, "  ", out);
 	return 0;
 }

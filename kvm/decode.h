@@ -29,9 +29,9 @@ struct kvm_call {
 int kvm_decode(const struct kvm_call *call, const struct reg_out *out, struct irqs_error *reterr);
 
 /**
- * kvm_decode_diff - print what differs between two arguments that carry the same structure
+ * kvm_decode_diff - print what of a structure differs from an earlier one
  * @before: such as the last KVM_GET_LAPIC of a vCPU
- * @now: such as its KVM_SET_LAPIC
+ * @now: such as its KVM_SET_LAPIC; what it does not carry has not changed
  * @ret_lines: receives how many lines were printed
  *
  * Return: as kvm_decode(); -EINVAL also when the two are not of one structure and chip, or when it has no rows.

@@ -81,11 +81,6 @@ static void print_signal_msi(const struct kvm_call *call, const struct reg_out *
 		reg_emit(out, "  %s\n", call->result ? "delivered" : "blocked by the guest");
 }
 
-static void print_level(uint32_t level, const struct reg_out *out)
-{
-	reg_emit(out, " %s", level ? "high" : "low");
-}
-
 static void print_irq_line(const struct kvm_call *call, const struct reg_out *out)
 {
 	struct kvm_irq_level l;
@@ -93,13 +88,11 @@ static void print_irq_line(const struct kvm_call *call, const struct reg_out *ou
 	memcpy(&l, call->arg, sizeof(l));
 	if (call->request == (uint32_t)KVM_IRQ_LINE_STATUS && call->returned)
 		/* the answer stands where the GSI was */
-		reg_emit(out, "  status %" PRId32 ": %s, level", l.status,
+		reg_emit(out, "  status %" PRId32 ": %s\n", l.status,
 			 l.status < 0 ? "ignored, masked or not routed" : l.status ? "delivered"
 										   : "coalesced");
 	else
-		reg_emit(out, "  GSI %" PRIu32, l.irq);
-	print_level(l.level, out);
-	reg_emit(out, "\n");
+		reg_emit(out, "  GSI %" PRIu32 " %s\n", l.irq, l.level ? "high" : "low");
 }
 
 static void print_interrupt(const struct kvm_call *call, const struct reg_out *out)

@@ -240,7 +240,7 @@ Test(kvm_decode, lines_messages_and_routes_are_said_in_words)
 	line.status = -1;
 	call.returned = true;
 	cr_assert_eq(kvm_decode(&call, &out, &err), 0);
-	expect_text("status -1: ignored");
+	expect_text("status -1: ignored, masked or not routed\n");
 	expect_no("GSI");
 	decoded(KVM_SIGNAL_MSI, &m, sizeof(m));
 	expect_text("vector 49 lowest level, logical 259, redirectable\n");
@@ -262,6 +262,23 @@ Test(kvm_decode, lines_messages_and_routes_are_said_in_words)
 	expect_text("eventfd 17 raises GSI 25, EOI is told to eventfd 18\n");
 	decoded(KVM_INTERRUPT, &irq, sizeof(irq));
 	expect_text("vector 49\n");
+}
+
+Test(kvm_decode, what_a_set_does_not_carry_has_not_changed)
+{
+	struct kvm_vcpu_events had = { .flags = KVM_VCPUEVENT_VALID_SHADOW, .interrupt.shadow = 1, .nmi.injected = 1 };
+	struct kvm_vcpu_events set = { .flags = 0 };
+	struct kvm_call a = { .request = (uint32_t)KVM_GET_VCPU_EVENTS, .arg = &had, .len = sizeof(had) };
+	struct kvm_call b = { .request = (uint32_t)KVM_SET_VCPU_EVENTS, .arg = &set, .len = sizeof(set) };
+	unsigned int lines = 0;
+
+	cr_expect_eq(kvm_decode_diff(&a, &b, &out, &lines, &err), 0, "%s", err.text);
+	cr_expect_eq(lines, 1);
+	cr_expect_str_eq(buf.text, "  nmi_injected: 0x01 -> 0x00\n");
+	close_buffer();
+	cr_expect_eq(kvm_decode_diff(&b, &a, &out, &lines, &err), 0, "%s", err.text);
+	cr_expect_eq(lines, 2);
+	expect_text("  interrupt_shadow: unknown -> 0x01\n");
 }
 
 Test(kvm_decode, a_difference_needs_the_same_structure)
