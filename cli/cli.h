@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "apic/irqchip.h"
 #include "base/error.h"
 #include "filters/filter.h"
 #include "filters/rules.h"
+#include "stream/format.h"
 #include "stream/qemu.h"
 
 #define CLI_NAME "irqshift"
@@ -38,16 +40,19 @@ void cli_close_file(int fd);
 /* cli_print_text - print a text that ends with a newline or gets one, and free it; NULL: memory was short. */
 int cli_print_text(char *text);
 
-/* An input of a subcommand. */
+/* An input of a subcommand: a stream, or a tree in one of irqshift's own formats. */
 struct cli_input {
 	const char *path; /* "-": standard input */
 	int fd;
 	mode_t mode; /* permissions of the file, 0600 for what is none */
-	struct qemu_stream stream;
+	enum stream_format format;
+	struct qemu_stream stream; /* of another format: its tree only */
+	/* private: */
+	struct source source;
 };
 
 /**
- * cli_open - read a stream
+ * cli_open - read an input of any format
  * @in: the input; release with cli_close()
  * @path: its name
  * @vmdesc: file with a twin's vmdescription, or NULL
@@ -56,6 +61,20 @@ struct cli_input {
  */
 int cli_open(struct cli_input *in, const char *path, const char *vmdesc);
 void cli_close(struct cli_input *in);
+
+/* cli_open_stream - as cli_open(), for what needs a QEMU stream: other formats are a mistake of the user. */
+int cli_open_stream(struct cli_input *in, const char *path, const char *vmdesc);
+
+/* cli_is_snapshot - whether an input is the state of an irqchip (apic/snapshot.h). */
+bool cli_is_snapshot(const struct cli_input *in);
+
+/**
+ * cli_irqchip - the state of the irqchip in an input: of a snapshot, or of a machine that was saved
+ * @ret: receives it; release with irqchip_deinit()
+ *
+ * Sections of a stream get their irqshift types. Return: 0, or the exit status after the error was printed.
+ */
+int cli_irqchip(struct cli_input *in, struct irqchip_state *ret);
 
 /* The values of --filter, sorted into names and files with rules. */
 struct cli_filters {

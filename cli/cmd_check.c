@@ -80,7 +80,7 @@ static int run_with(int argc, char **argv, struct cli_conversion_options *opt)
 		return cli_usage(&cmd_check, "--to is missing");
 	if (argc - optind != 1)
 		return cli_usage(&cmd_check, "one input is needed");
-	status = cli_open(&in, argv[optind], vmdesc);
+	status = cli_open_stream(&in, argv[optind], vmdesc);
 	if (status)
 		return status;
 	status = check(&in, opt, json);

@@ -169,7 +169,7 @@ static int run(int argc, char **argv)
 	int status = parse(argc, argv, &o);
 
 	if (status < 0) {
-		status = cli_open(&in, o.input, o.vmdesc);
+		status = cli_open_stream(&in, o.input, o.vmdesc);
 		if (!status) {
 			status = convert(&in, &o);
 			cli_close(&in);

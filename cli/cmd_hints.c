@@ -45,7 +45,7 @@ static int dump_saved(const char *path, const char *vmdesc)
 	struct irqs_error err = { 0 };
 	struct cli_input in;
 	struct hints h;
-	int status = cli_open(&in, path, vmdesc);
+	int status = cli_open_stream(&in, path, vmdesc);
 
 	if (status)
 		return status;

@@ -6,21 +6,16 @@
 
 #include "apic/registry.h"
 #include "cli/cli.h"
+#include "cli/irqchip.h"
 #include "cli/print_tree.h"
 #include "stream/section_json.h"
+#include "stream/tree_json.h"
 
-/* Whether a section was asked for: by stream name, irqshift type, or either with "[instance]". */
 static bool wanted(const struct vms_node *section, char **names, int count)
 {
-	char path[256];
+	const struct cli_choice choice = { names, count };
 
-	for (int i = 0; i < count; i++) {
-		if (!strcmp(names[i], section->name) || (section->type && !strcmp(names[i], section->type)))
-			return true;
-		if (!strcmp(names[i], vms_path(section, path, sizeof(path))))
-			return true;
-	}
-	return !count;
+	return cli_chosen(&choice, section->name, section->type, section->instance);
 }
 
 static int set_ram(json_t *o, const struct qemu_ram *ram)
@@ -90,6 +85,58 @@ static void show_section(const struct vms_node *n, bool raw)
 		print_fields(n, stdout);
 }
 
+static int fail_choice(const struct cli_input *in, const char *name)
+{
+	fprintf(stderr, "%s: %s: %s: no such section\n", CLI_NAME, in->path, name);
+	return IRQS_USAGE;
+}
+
+/* Fields as they are: all sections, also the one that says what it is. */
+static bool show_fields(struct vms_node *machine, char **names, int count)
+{
+	const struct vms_node *n = NULL;
+	bool shown = false;
+
+	while ((n = vms_next_section(machine, n, NULL))) {
+		if (wanted(n, names, count)) {
+			show_section(n, true);
+			shown = true;
+		}
+	}
+	return shown;
+}
+
+static int show_snapshot_json(struct vms_node *machine, char **names, int count)
+{
+	struct vms_node *n = vms_first_child(machine), *next;
+
+	for (; n; n = next) {
+		next = n->next;
+		if (!wanted(n, names, count))
+			vms_remove(n);
+	}
+	return cli_print_text(tree_json(machine));
+}
+
+static int show_snapshot(struct cli_input *in, bool json, bool raw, char **names, int count)
+{
+	const struct reg_out out = { .emit = emit, .ctx = stdout };
+	const struct cli_choice choice = { names, count };
+	struct vms_node *machine = in->stream.tree.machine;
+	struct irqchip_state s;
+	bool shown = true;
+	int status = cli_irqchip(in, &s);
+
+	if (status)
+		return status;
+	if (json)
+		status = show_snapshot_json(machine, names, count);
+	else
+		shown = raw ? show_fields(machine, names, count) : print_irqchip(&s, &choice, &out) > 0;
+	irqchip_deinit(&s);
+	return shown || !count ? status : fail_choice(in, names[0]);
+}
+
 static int show(struct cli_input *in, bool json, bool raw, char **names, int count)
 {
 	struct qemu_stream *s = &in->stream;
@@ -113,10 +160,7 @@ static int show(struct cli_input *in, bool json, bool raw, char **names, int cou
 			shown++;
 		}
 	}
-	if (shown || !count)
-		return IRQS_DONE;
-	fprintf(stderr, "%s: %s: %s: no such section\n", CLI_NAME, in->path, names[0]);
-	return IRQS_USAGE;
+	return shown || !count ? IRQS_DONE : fail_choice(in, names[0]);
 }
 
 static int run(int argc, char **argv)
@@ -148,7 +192,10 @@ static int run(int argc, char **argv)
 	status = cli_open(&in, argv[optind], vmdesc);
 	if (status)
 		return status;
-	status = show(&in, json, raw, argv + optind + 1, argc - optind - 1);
+	if (cli_is_snapshot(&in))
+		status = show_snapshot(&in, json, raw, argv + optind + 1, argc - optind - 1);
+	else
+		status = show(&in, json, raw, argv + optind + 1, argc - optind - 1);
 	cli_close(&in);
 	return status;
 }
@@ -157,9 +204,9 @@ const struct cli_command cmd_show = {
 	.name = "show",
 	.run = run,
 	.usage = "[--json] [--raw] [--vmdesc F] IN [SECTION]...",
-	.summary = "print the tree of a stream, the interrupt controllers decoded register by register",
+	.summary = "print the tree of a stream or snapshot, the interrupt controllers decoded register by register",
 	.help = "  SECTION     only these: \"apic\", \"apic[1]\", \"kvm-ioapic\", \"cpu\"...\n"
-		"  --json      print as JSON: the vmdescription with the values in it\n"
-		"  --raw       print the fields of interrupt controllers, too, as they are in the stream\n"
+		"  --json      print as JSON: the vmdescription with the values in it; of a snapshot, its twin in JSON\n"
+		"  --raw       print the fields of interrupt controllers, too, as they are in the input\n"
 		"  --vmdesc F  take the vmdescription from F (a stream of a twin machine, or the JSON)\n",
 };

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "apic/registry.h"
+#include "apic/snapshot.h"
 #include "cli/cli.h"
+#include "stream/native.h"
+#include "stream/tree_json.h"
+
+/* What is looked at to tell the formats apart. */
+#define HEAD_SIZE 64u
 
 static int read_twin(const char *path, char **ret, size_t *size)
 {
@@ -15,20 +22,80 @@ static int read_twin(const char *path, char **ret, size_t *size)
 	return rc ? cli_fail(&err, path) : 0;
 }
 
-int cli_open(struct cli_input *in, const char *path, const char *vmdesc)
+/* A pipe is spooled: its first bytes are looked at before it is known who reads it. */
+static int detect(struct cli_input *in, struct irqs_error *reterr)
 {
-	struct qemu_read_options opt = { .find_desc = apic_find_desc };
-	struct irqs_error err = { 0 };
-	char *twin = NULL;
-	struct stat st;
-	int rc = vmdesc ? read_twin(vmdesc, &twin, &opt.twin_vmdesc_size) : 0;
+	const uint8_t *head = NULL;
+	size_t len;
+	int rc = source_init(&in->source, in->fd, reterr);
 
 	if (rc)
 		return rc;
-	opt.twin_vmdesc = twin;
+	len = in->source.size < HEAD_SIZE ? (size_t)in->source.size : HEAD_SIZE;
+	rc = source_peek(&in->source, 0, len, &head, reterr);
+	if (!rc)
+		in->format = stream_format_detect(head, len);
+	return rc;
+}
+
+static int read_native(struct cli_input *in, struct vms_tree *t, struct irqs_error *reterr)
+{
+	int fd = in->source.fd, rc;
+	off_t end;
+
+	if (lseek(fd, 0, SEEK_SET))
+		return irqs_fail_errno(reterr, errno, "lseek");
+	rc = native_read_tree(fd, t, NULL, reterr);
+	end = lseek(fd, 0, SEEK_CUR);
+	if (!rc && (uint64_t)end != in->source.size)
+		rc = irqs_fail(reterr, IRQS_MALFORMED, (int64_t)end, NULL, "something follows behind the end");
+	return rc;
+}
+
+static int read_tree(struct cli_input *in, struct irqs_error *reterr)
+{
+	int rc = vms_tree_init(&in->stream.tree, reterr);
+
+	if (rc)
+		return rc;
+	if (in->format == STREAM_NATIVE)
+		rc = read_native(in, &in->stream.tree, reterr);
+	else
+		rc = tree_json_load(in->source.fd, &in->stream.tree, reterr);
+	if (rc)
+		qemu_stream_deinit(&in->stream);
+	return rc;
+}
+
+static int read_input(struct cli_input *in, const char *twin, size_t twin_size, struct irqs_error *reterr)
+{
+	const struct qemu_read_options opt = { .find_desc = apic_find_desc, .twin_vmdesc = twin, .twin_vmdesc_size = twin_size };
+	int rc = detect(in, reterr);
+
+	if (rc)
+		return rc;
+	if (in->format == STREAM_QEMU)
+		rc = qemu_stream_read(&in->stream, in->source.fd, &opt, reterr);
+	else
+		rc = read_tree(in, reterr);
+	if (rc)
+		source_deinit(&in->source);
+	return rc;
+}
+
+int cli_open(struct cli_input *in, const char *path, const char *vmdesc)
+{
+	struct irqs_error err = { 0 };
+	size_t twin_size = 0;
+	char *twin = NULL;
+	struct stat st;
+	int rc = vmdesc ? read_twin(vmdesc, &twin, &twin_size) : 0;
+
+	if (rc)
+		return rc;
 	*in = (struct cli_input){ .path = path, .mode = 0600 };
 	in->fd = cli_open_file(path, &err);
-	rc = in->fd < 0 ? in->fd : qemu_stream_read(&in->stream, in->fd, &opt, &err);
+	rc = in->fd < 0 ? in->fd : read_input(in, twin, twin_size, &err);
 	free(twin);
 	if (rc) {
 		cli_close_file(in->fd);
@@ -39,8 +106,47 @@ int cli_open(struct cli_input *in, const char *path, const char *vmdesc)
 	return 0;
 }
 
+int cli_open_stream(struct cli_input *in, const char *path, const char *vmdesc)
+{
+	struct irqs_error err = { 0 };
+	int status = cli_open(in, path, vmdesc);
+
+	if (status || in->format == STREAM_QEMU)
+		return status;
+	irqs_fail(&err, IRQS_USAGE, IRQS_NO_OFFSET, NULL, "%s, but a QEMU stream is needed",
+		  cli_is_snapshot(in) ? "a snapshot of an irqchip" : "a tree of devices");
+	cli_close(in);
+	return cli_fail(&err, path);
+}
+
 void cli_close(struct cli_input *in)
 {
 	qemu_stream_deinit(&in->stream);
+	source_deinit(&in->source);
 	cli_close_file(in->fd);
+}
+
+bool cli_is_snapshot(const struct cli_input *in)
+{
+	return snapshot_is_tree(in->stream.tree.machine);
+}
+
+int cli_irqchip(struct cli_input *in, struct irqchip_state *ret)
+{
+	struct vms_tree *t = &in->stream.tree;
+	struct irqs_error err = { 0 };
+	char evidence[256];
+	struct profile p;
+	int rc;
+
+	if (cli_is_snapshot(in)) {
+		rc = snapshot_from_tree(t->machine, ret, &err);
+	} else {
+		rc = profile_detect(t->machine, &p, evidence, sizeof(evidence), &err);
+		if (!rc && profile_name_sections(t, &p))
+			rc = irqs_fail_nomem(&err);
+		if (!rc)
+			rc = irqchip_from_stream(t->machine, ret, &err);
+	}
+	return rc ? cli_fail(&err, in->path) : 0;
 }
