@@ -214,12 +214,12 @@ void lint_pin(struct lint_run *r, unsigned int pin, const char *fmt, ...)
 
 void lint_pic(struct lint_run *r, unsigned int i, const char *row, const char *fmt, ...)
 {
-	FOUND("pic[%u].%s", i, row);
+	FOUND("i8259[%u].%s", i, row);
 }
 
 void lint_channel(struct lint_run *r, unsigned int i, const char *row, const char *fmt, ...)
 {
-	FOUND("pit.channels[%u].%s", i, row);
+	FOUND("i8254.channels[%u].%s", i, row);
 }
 
 unsigned int lint_cpu(const struct lint_run *r, unsigned int i)

@@ -52,7 +52,7 @@ static void irq0_taken(struct lint_run *r, unsigned int i)
 {
 	(void)i;
 	if (r->s->pit.irq_disabled && r->machine->hpet == LINT_ABSENT)
-		lint_chip(r, "pit.irq_disabled", "IRQ 0 belongs to the HPET, and there is none");
+		lint_chip(r, "i8254.irq_disabled", "IRQ 0 belongs to the HPET, and there is none");
 }
 
 static bool uses_kvmclock(const struct irqchip_state *s)

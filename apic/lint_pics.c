@@ -16,7 +16,7 @@ static void extint_none(struct lint_run *r, unsigned int i)
 {
 	(void)i;
 	if (pic_pair_intr(r->s->pics) && !acceptors(r->s) && !lint_extint_pin(r))
-		lint_chip(r, "pic", "IRQ %d requests, LINT0 of no CPU takes it, and no entry of the IOAPIC is ExtINT",
+		lint_chip(r, "i8259", "IRQ %d requests, LINT0 of no CPU takes it, and no entry of the IOAPIC is ExtINT",
 			  pic_pair_pending(r->s->pics));
 }
 
@@ -24,7 +24,7 @@ static void extint_many(struct lint_run *r, unsigned int i)
 {
 	(void)i;
 	if (pic_pair_intr(r->s->pics) && acceptors(r->s) > 1)
-		lint_chip(r, "pic", "IRQ %d requests, and %u CPUs take INTR", pic_pair_pending(r->s->pics),
+		lint_chip(r, "i8259", "IRQ %d requests, and %u CPUs take INTR", pic_pair_pending(r->s->pics),
 			  acceptors(r->s));
 }
 
