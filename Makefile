@@ -13,6 +13,7 @@ libdir    ?= $(PREFIX)/lib
 includedir ?= $(PREFIX)/include
 mandir    ?= $(PREFIX)/share/man
 datadir   ?= $(PREFIX)/share/irqshift
+libexecdir ?= $(PREFIX)/libexec/irqshift
 CFLAGS    ?= -O2 -g
 FUZZ_CC   ?= clang
 FUZZ_TIME ?= 30
@@ -64,6 +65,7 @@ tests_of    = $(patsubst %.c,$(B)/%,$(wildcard tests/$(1)/test_*.c))
 helpers_of  = $(call obj,$(filter-out $(1)/test_%.c,$(wildcard $(1)/*.c)))
 bench_src  := $(wildcard tests/bench/*.c)
 docs_src   := $(wildcard docs/*.c)
+debug_scripts := scripts/irqchip-strace scripts/irqchip-trace scripts/irqchip-gdb.py scripts/irqshift_decode.py
 fuzz_bin   := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*.c))
 guest      := $(O)/tests/guests/guest.elf
 man_pages  := $(wildcard docs/*.1)
@@ -245,13 +247,15 @@ install: all
 	install -m 644 $(B)/irqshift.pc '$(DESTDIR)$(libdir)/pkgconfig/irqshift.pc'
 	for h in $(public_headers); do install -D -m 644 "$$h" '$(DESTDIR)$(includedir)/irqshift/'"$$h" || exit; done
 	for m in $(man_pages); do install -m 644 "$$m" '$(DESTDIR)$(mandir)/man1/' || exit; done
+	install -d '$(DESTDIR)$(libexecdir)'
+	for s in $(debug_scripts); do install -m $$([ -x "$$s" ] && echo 755 || echo 644) "$$s" '$(DESTDIR)$(libexecdir)/' || exit; done
 	install -d '$(DESTDIR)$(datadir)/rules'
 	install -m 644 docs/rules.schema.json filters/rules/*.json '$(DESTDIR)$(datadir)/rules/'
 
 uninstall:
 	rm -f '$(DESTDIR)$(bindir)/irqshift' '$(DESTDIR)$(libdir)/pkgconfig/irqshift.pc'
 	rm -f $(foreach s,a so so.$(SOVERSION) so.$(VERSION),'$(DESTDIR)$(libdir)/libirqshift.$s')
-	rm -rf '$(DESTDIR)$(includedir)/irqshift' '$(DESTDIR)$(datadir)'
+	rm -rf '$(DESTDIR)$(includedir)/irqshift' '$(DESTDIR)$(datadir)' '$(DESTDIR)$(libexecdir)'
 	rm -f $(foreach m,$(man_pages),'$(DESTDIR)$(mandir)/man1/$(notdir $m)')
 
 clean:

@@ -26,6 +26,7 @@ import sys
 
 import gdb
 
+sys.dont_write_bytecode = True  # not beside the scripts
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 from irqshift_decode import DecodeError, Decoder, argument_size, kvm_files  # noqa: E402
 
