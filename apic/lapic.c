@@ -67,9 +67,8 @@ int lapic_bank_highest(const struct lapic_state *s, uint16_t offset)
 	for (int i = 7; i >= 0; i--) {
 		uint32_t word = lapic_reg(s, (uint16_t)(offset + 16 * i));
 
-		for (int b = 31; b >= 0; b--)
-			if (word >> b & 1)
-				return 32 * i + b;
+		if (word)
+			return 32 * i + 31 - __builtin_clz(word);
 	}
 	return -1;
 }

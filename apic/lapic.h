@@ -84,6 +84,7 @@ struct lapic_state {
 	uint64_t cr8;
 	/* APIC ID at reset, all 32 bits; the instance of the stream's section */
 	uint32_t initial_id;
+	uint8_t esr_pending; /* errors that the next write of ESR will show */
 
 	/* The timer as QEMU keeps it: absolute virtual time in ns. */
 	int32_t count_shift; /* ticks are 1 << count_shift ns */
