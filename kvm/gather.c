@@ -311,7 +311,7 @@ static int take_all(const struct gather *g)
 
 	if (!rc && g->options.settle && g->probe->mode != IRQCHIP_NONE)
 		rc = each(g, settle);
-	if (!rc)
+	if (!rc && !g->options.no_mp_state)
 		rc = each(g, take_mp_state);
 	if (!rc)
 		rc = take_chips(g);

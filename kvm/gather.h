@@ -32,7 +32,8 @@ struct kvm_gather_options {
 	 * waits for user space is refused, unless immediate_exit is set, as it is after a KVM_RUN that completed it.
 	 */
 	const struct kvm_run *const *runs;
-	bool partial; /* an ioctl that fails leaves its registers unknown, instead of failing the gather */
+	bool no_mp_state; /* leave mp_state unknown: reading it takes a pending INIT or start-up IPI in */
+	bool partial;     /* an ioctl that fails leaves its registers unknown, instead of failing the gather */
 };
 
 /**
