@@ -353,6 +353,19 @@ int vm_save(struct vm *vm, const char *path)
 	return fail(vm, "saving took too long");
 }
 
+/* vm->pid is timeout(1), whose only child it is. */
+pid_t vm_pid(const struct vm *vm)
+{
+	char path[64], *text;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)vm->pid, (int)vm->pid);
+	text = read_text(path);
+	pid = text && *text ? atoi(text) : -1;
+	free(text);
+	return pid;
+}
+
 void vm_stop(struct vm *vm)
 {
 	if (vm->monitor >= 0)

@@ -83,6 +83,9 @@ int vm_qmp(struct vm *vm, const char *command, char *reply, size_t size);
 /** vm_serial - The serial log so far, a string that the caller frees; NULL when there is none. */
 char *vm_serial(const struct vm *vm);
 
+/** vm_pid - The QEMU process itself, or -1. */
+pid_t vm_pid(const struct vm *vm);
+
 /** vm_stop - End the process and remove its files. */
 void vm_stop(struct vm *vm);
 
