@@ -163,7 +163,7 @@ int restore_lapic(const struct kvm_restore *r, unsigned int vcpu, struct irqs_er
 	struct kvm_lapic_state before, page;
 	int rc;
 
-	if (!s->known[0])
+	if (!s->known[0] || r->probe->mode == IRQCHIP_NONE)
 		return 0;
 	rc = call(r, vcpu, KVM_GET_LAPIC, &before, sizeof(before), "KVM_GET_LAPIC", reterr);
 	if (rc)

@@ -217,10 +217,8 @@ int restore_check_lapic(const struct kvm_restore *r, unsigned int vcpu, struct i
 	struct restore_cpuid cpuid;
 	int rc;
 
-	if (!s->known[0])
+	if (!s->known[0] || r->probe->mode == IRQCHIP_NONE)
 		return 0;
-	if (r->probe->mode == IRQCHIP_NONE)
-		return restore_refuse(reterr, "lapic", (int)vcpu, NULL, -1, "registers of a LAPIC that is not in the kernel");
 	rc = restore_read_cpuid(r, vcpu, &cpuid, reterr);
 	if (!rc)
 		rc = check_reserved(s, vcpu, REG_ABI_LAPIC, reterr);
@@ -237,10 +235,8 @@ int restore_check_deadline(const struct kvm_restore *r, unsigned int vcpu, struc
 {
 	const struct lapic_state *s = &r->state->lapics[vcpu];
 
-	if (!lapic_knows(s, LAPIC_KNOWN_TSC_DEADLINE) || !s->tsc_deadline)
+	if (!lapic_knows(s, LAPIC_KNOWN_TSC_DEADLINE) || !s->tsc_deadline || r->probe->mode == IRQCHIP_NONE)
 		return 0;
-	if (r->probe->mode == IRQCHIP_NONE)
-		return restore_refuse(reterr, "lapic", (int)vcpu, "tsc_deadline", -1, "no LAPIC in the kernel would keep it");
 	if (!lapic_reg_known(s, LAPIC_LVTT) || lapic_timer_mode(s) != LAPIC_TIMER_TSC_DEADLINE)
 		return restore_refuse(reterr, "lapic", (int)vcpu, "tsc_deadline", -1,
 				      "armed, but LVTT is not in TSC-deadline mode: it would be dropped");

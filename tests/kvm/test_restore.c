@@ -658,10 +658,6 @@ static void frequency(struct irqchip_state *s)
 {
 	set_lapic(s, "tsc_khz", (uint64_t)s->lapics[0].tsc_khz * 2);
 }
-static void page_in_none(struct irqchip_state *s)
-{
-	lapic_set_reg(&s->lapics[0], LAPIC_TPR, 0);
-}
 static void other_mode(struct irqchip_state *s)
 {
 	s->mode = IRQCHIP_SPLIT;
@@ -753,7 +749,6 @@ static const struct refusal refusals[] = {
 	{ "lapic[0].LVTT", timer_deadline, { .mode = IRQCHIP_FULL, .nvcpus = 2, .no_tsc_deadline = true } },
 	{ "lapic[0].TMCCT", count_too_high, FULL },
 	{ "lapic[0].tsc_deadline", stray_deadline, FULL },
-	{ "lapic[0].tsc_deadline", stray_deadline, NONE },
 	{ "lapic[0].apic_base", base_reserved, FULL },
 	{ "lapic[0].apic_base", base_x2apic_off, FULL },
 	{ "lapic[0].apic_base", base_x2apic, { .mode = IRQCHIP_FULL, .nvcpus = 2, .no_x2apic = true } },
@@ -765,7 +760,6 @@ static const struct refusal refusals[] = {
 	{ "lapic[0].triple_fault", triple_fault, FULL },
 	{ "lapic[0].nmi_injected", nmi, SPLIT },
 	{ "lapic[1].wall_clock_msr", wall_clocks, FULL },
-	{ "lapic[0]", page_in_none, NONE },
 	{ "mode", other_mode, FULL },
 	{ "lapic[2]", more_vcpus, FULL },
 	{ "pic[1]", only_master, FULL },
