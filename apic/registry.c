@@ -151,24 +151,54 @@ int apic_print_section(const struct vms_node *section, const struct reg_out *out
 	return chip ? chip->print(section, out, reterr) : -ENOENT;
 }
 
-int apic_diff_section(const struct vms_node *a, const struct vms_node *b, const char *prefix,
-		      const struct reg_out *out, unsigned int *ret_lines, struct irqs_error *reterr)
+/* Two sections of one chip as states. */
+struct pair {
+	const struct apic_chip *chip;
+	union any_state a, b;
+};
+
+static int read_pair(struct pair *p, const struct vms_node *a, const struct vms_node *b, struct irqs_error *reterr)
 {
-	const struct apic_chip *chip = apic_find_chip(a->name);
-	union any_state sa, sb;
 	int rc;
 
-	if (!chip)
+	memset(p, 0, sizeof(*p));
+	p->chip = apic_find_chip(a->name);
+	if (!p->chip)
 		return -ENOENT;
 	if (strcmp(a->name, b->name))
 		return irqs_fail(reterr, IRQS_USAGE, IRQS_NO_OFFSET, NULL, "%s and %s cannot be compared",
-				 a->name, 				 b->name);
-	memset(&sa, 0, sizeof(sa));
-	memset(&sb, 0, sizeof(sb));
-	rc = reg_from_tree(chip->regs, a, &sa, reterr);
-	if (!rc)
-		rc = reg_from_tree(chip->regs, b, &sb, reterr);
-	if (!rc)
-		*ret_lines = reg_diff(chip->regs, &sa, &sb, prefix, out);
-	return rc;
+				 a->name, b->name);
+	rc = reg_from_tree(p->chip->regs, a, &p->a, reterr);
+	return rc ? rc : reg_from_tree(p->chip->regs, b, &p->b, reterr);
+}
+
+int apic_diff_section(const struct vms_node *a, const struct vms_node *b, const struct irqchip_state *cpus,
+		      const char *prefix, const struct reg_out *out, unsigned int *ret_lines,
+		      struct irqs_error *reterr)
+{
+	struct explain_context context = { .instance = b->instance };
+	struct pair p;
+	int rc = read_pair(&p, a, b, reterr);
+
+	if (rc)
+		return rc;
+	if (cpus) {
+		context.cpus = cpus->lapics;
+		context.ncpus = cpus->nlapics;
+	}
+	*ret_lines = reg_diff_words(p.chip->regs, &p.a, &p.b, &context, prefix, out);
+	return 0;
+}
+
+int apic_explain_section(struct vms_node *a, const struct vms_node *b, const char *prefix,
+			 const struct reg_out *out, unsigned int *ret_lines, struct irqs_error *reterr)
+{
+	const struct explain_context context = { .instance = b->instance };
+	struct pair p;
+	int rc = read_pair(&p, a, b, reterr);
+
+	if (rc)
+		return rc;
+	*ret_lines = reg_explain(p.chip->regs, &p.a, &p.b, &context, prefix, out);
+	return *ret_lines ? reg_to_tree(p.chip->regs, &p.a, a, reterr) : 0;
 }

@@ -3,7 +3,7 @@
 #ifndef IRQSHIFT_APIC_REGISTRY_H
 #define IRQSHIFT_APIC_REGISTRY_H
 
-#include "apic/print.h"
+#include "apic/explain.h"
 
 struct apic_chip {
 	const char *name;        /* section in a QEMU stream, from whichever irqchip */
@@ -34,12 +34,23 @@ int apic_print_section(const struct vms_node *section, const struct reg_out *out
 
 /**
  * apic_diff_section - compare two sections of the same chip in words
+ * @cpus: LAPICs of the machine of @b, for what happened at the IOAPIC; or NULL
  * @prefix: put before each line
  * @ret_lines: receives how many lines there were
  *
  * Return: as apic_print_section(); -EINVAL when the sections are of different chips.
  */
-int apic_diff_section(const struct vms_node *a, const struct vms_node *b, const char *prefix,
-		      const struct reg_out *out, unsigned int *ret_lines, struct irqs_error *reterr);
+int apic_diff_section(const struct vms_node *a, const struct vms_node *b, const struct irqchip_state *cpus,
+		      const char *prefix, const struct reg_out *out, unsigned int *ret_lines,
+		      struct irqs_error *reterr);
+
+/**
+ * apic_explain_section - the sentences of apic_diff_section() alone
+ * @a: fields that the sentences explain get their value in @b, so that vms_diff() gives the rest
+ *
+ * Return: as apic_diff_section().
+ */
+int apic_explain_section(struct vms_node *a, const struct vms_node *b, const char *prefix,
+			 const struct reg_out *out, unsigned int *ret_lines, struct irqs_error *reterr);
 
 #endif

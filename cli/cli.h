@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#include "apic/irqchip.h"
+#include "apic/print.h"
 #include "base/error.h"
 #include "filters/filter.h"
 #include "filters/rules.h"
@@ -39,6 +39,18 @@ void cli_close_file(int fd);
 
 /* cli_print_text - print a text that ends with a newline or gets one, and free it; NULL: memory was short. */
 int cli_print_text(char *text);
+
+/**
+ * cli_out_init - standard output as that of the printers of apic/
+ * @ret: receives it
+ * @when: colours: "always", "never", or "auto" (NULL): on a terminal, unless NO_COLOR is set
+ *
+ * Return: whether @when is one of these words.
+ */
+bool cli_out_init(struct reg_out *ret, const char *when);
+
+/* What --color is, in the help of a command. */
+#define CLI_COLOR_HELP "  --color WHEN  always, never, or auto: on a terminal, unless NO_COLOR is set\n"
 
 /* An input of a subcommand: a stream, or a tree in one of irqshift's own formats. */
 struct cli_input {

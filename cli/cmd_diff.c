@@ -48,15 +48,21 @@ static void print_side(const struct vms_node *n, const struct vms_difference *d)
 
 static int print_text(void *ctx, const struct vms_difference *d)
 {
-	(void)ctx;
-	printf("%s: ", d->path);
+	const struct reg_out *out = ctx;
+
+	reg_emit_styled(out, REG_NAME, "%s", d->path);
+	fputs(": ", stdout);
 	if (!d->a || !d->b) {
 		printf("this %s is only in %s\n", kind_name(d->a ? d->a : d->b), d->a ? "A" : "B");
 		return 0;
 	}
 	print_side(d->a, d);
 	fputs(" -> ", stdout);
+	if (out->style)
+		out->style(out->ctx, REG_CHANGED);
 	print_side(d->b, d);
+	if (out->style)
+		out->style(out->ctx, REG_PLAIN);
 	putchar('\n');
 	return 0;
 }
@@ -94,15 +100,15 @@ static int add_json(void *ctx, const struct vms_difference *d)
 	return rc;
 }
 
-static void emit(void *ctx, const char *text)
-{
-	fputs(text, ctx);
-}
+/* Two machines that are compared as text. */
+struct comparison {
+	struct irqchip_state cpus; /* of B, as far as it has some */
+	struct reg_out out;
+};
 
 /* A chip in words. Return: whether there was anything to say. */
-static bool print_words(const struct vms_node *a, const struct vms_node *b)
+static bool print_words(struct comparison *c, const struct vms_node *a, const struct vms_node *b)
 {
-	const struct reg_out out = { .emit = emit, .ctx = stdout };
 	const struct apic_chip *chip = apic_find_chip(a->name);
 	char prefix[256];
 	unsigned int lines = 0;
@@ -111,32 +117,56 @@ static bool print_words(const struct vms_node *a, const struct vms_node *b)
 		return false;
 	vms_path(a, prefix, sizeof(prefix) - 1);
 	strcat(prefix, " ");
-	return !apic_diff_section(a, b, prefix, &out, &lines, NULL) && lines;
+	return !apic_diff_section(a, b, &c->cpus, prefix, &c->out, &lines, NULL) && lines;
 }
 
-static void diff_text(const struct vms_node *a, const struct vms_node *b)
+/* What sentences there are, then the fields that they do not explain. */
+static void print_fields_left(struct comparison *c, struct vms_node *a, const struct vms_node *b)
 {
-	const struct vms_node *n = NULL, *twin;
+	char prefix[256];
+	unsigned int lines;
+
+	vms_path(a, prefix, sizeof(prefix) - 1);
+	strcat(prefix, " ");
+	apic_explain_section(a, b, prefix, &c->out, &lines, NULL);
+	vms_diff(a, b, print_text, &c->out);
+}
+
+static void diff_sections(struct comparison *c, struct vms_node *a, const struct vms_node *b)
+{
 	struct vms_difference one = { .element = VMS_NO_INDEX };
+	struct vms_node *n;
+	const struct vms_node *twin;
 	char path[256];
 
 	one.path = path;
-	while ((n = vms_next_section(a, n, NULL))) {
+	for (n = vms_first_child(a); n; n = n->next) {
+		if (n->kind != VMS_SECTION)
+			continue;
 		twin = vms_find_section(b, n->name, n->instance);
 		one.a = n;
 		vms_path(n, path, sizeof(path));
 		if (!twin)
-			print_text(NULL, &one);
-		else if (!print_words(n, twin))
-			vms_diff(n, twin, print_text, NULL);
+			print_text(&c->out, &one);
+		else if (!print_words(c, n, twin))
+			print_fields_left(c, n, twin);
 	}
 	one.a = NULL;
-	while ((n = vms_next_section(b, n, NULL))) {
-		one.b = n;
-		vms_path(n, path, sizeof(path));
-		if (!vms_find_section(a, n->name, n->instance))
-			print_text(NULL, &one);
+	while ((one.b = vms_next_section(b, one.b, NULL))) {
+		vms_path(one.b, path, sizeof(path));
+		if (!vms_find_section(a, one.b->name, one.b->instance))
+			print_text(&c->out, &one);
 	}
+}
+
+static void diff_text(struct vms_node *a, const struct vms_node *b, const struct reg_out *out)
+{
+	struct comparison c = { .out = *out };
+
+	/* Empty when the LAPICs of B cannot be read: then no sentence looks at them. */
+	irqchip_from_stream(b, &c.cpus, NULL);
+	diff_sections(&c, a, b);
+	irqchip_deinit(&c.cpus);
 }
 
 static int diff_json(const struct vms_node *a, const struct vms_node *b)
@@ -170,9 +200,8 @@ static int diff_states_json(const struct irqchip_state *a, const struct irqchip_
 }
 
 /* Where one is a snapshot, the irqchip is all that the two have in common. */
-static int diff_irqchip(struct cli_input *a, struct cli_input *b, bool json)
+static int diff_irqchip(struct cli_input *a, struct cli_input *b, bool json, const struct reg_out *out)
 {
-	const struct reg_out out = { .emit = emit, .ctx = stdout };
 	const struct cli_choice all = { 0 };
 	struct irqchip_state sa, sb;
 	int status = cli_irqchip(a, &sa);
@@ -184,20 +213,20 @@ static int diff_irqchip(struct cli_input *a, struct cli_input *b, bool json)
 		if (json)
 			status = diff_states_json(&sa, &sb);
 		else
-			diff_irqchips(&sa, &sb, &all, cli_is_snapshot(a) != cli_is_snapshot(b), &out);
+			diff_irqchips(&sa, &sb, &all, cli_is_snapshot(a) != cli_is_snapshot(b), out);
 		irqchip_deinit(&sb);
 	}
 	irqchip_deinit(&sa);
 	return status;
 }
 
-static int diff(struct cli_input *a, struct cli_input *b, bool json)
+static int diff(struct cli_input *a, struct cli_input *b, bool json, const struct reg_out *out)
 {
 	if (cli_is_snapshot(a) || cli_is_snapshot(b))
-		return diff_irqchip(a, b, json);
+		return diff_irqchip(a, b, json, out);
 	if (json)
 		return diff_json(a->stream.tree.machine, b->stream.tree.machine);
-	diff_text(a->stream.tree.machine, b->stream.tree.machine);
+	diff_text(a->stream.tree.machine, b->stream.tree.machine, out);
 	return IRQS_DONE;
 }
 
@@ -206,10 +235,12 @@ static int run(int argc, char **argv)
 	static const struct option longs[] = {
 		{ "vmdesc", required_argument, NULL, 'd' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "color", required_argument, NULL, 'c' },
 		{ 0 },
 	};
 	struct cli_input a, b;
-	const char *vmdesc = NULL;
+	const char *vmdesc = NULL, *color = NULL;
+	struct reg_out out;
 	bool json = false;
 	int c, status;
 
@@ -219,11 +250,15 @@ static int run(int argc, char **argv)
 			json = true;
 		else if (c == 'd')
 			vmdesc = optarg;
+		else if (c == 'c')
+			color = optarg;
 		else
 			return cli_usage(&cmd_diff, "%s: %s", argv[optind - 1], c == ':' ? "needs a value" : "no such option");
 	}
 	if (argc - optind != 2)
 		return cli_usage(&cmd_diff, "two inputs are needed");
+	if (!cli_out_init(&out, color))
+		return cli_usage(&cmd_diff, "--color %s: auto, always or never", color);
 	if (!strcmp(argv[optind], "-") && !strcmp(argv[optind + 1], "-"))
 		return cli_usage(&cmd_diff, "standard input can be read only once");
 	status = cli_open(&a, argv[optind], vmdesc);
@@ -231,7 +266,7 @@ static int run(int argc, char **argv)
 		return status;
 	status = cli_open(&b, argv[optind + 1], vmdesc);
 	if (!status) {
-		status = diff(&a, &b, json);
+		status = diff(&a, &b, json, &out);
 		cli_close(&b);
 	}
 	cli_close(&a);
@@ -241,9 +276,9 @@ static int run(int argc, char **argv)
 const struct cli_command cmd_diff = {
 	.name = "diff",
 	.run = run,
-	.usage = "[--vmdesc F] [--json] A B",
+	.usage = "[--vmdesc F] [--json] [--color WHEN] A B",
 	.summary = "compare the device state of two streams, or the irqchips of snapshots, field by field",
-	.help = "  --vmdesc F  take the vmdescription of both from F\n"
+	.help = "  --vmdesc F  take the vmdescription of both from F\n" CLI_COLOR_HELP
 		"  --json      print a list of {path, a, b}\n"
 		"\nA or B may be a snapshot: then the irqchips are compared, of a stream and a snapshot what both know.\n"
 		"Exit status 0 whether or not they differ: no output means no difference.\n",

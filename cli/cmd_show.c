@@ -11,11 +11,16 @@
 #include "stream/section_json.h"
 #include "stream/tree_json.h"
 
-static bool wanted(const struct vms_node *section, char **names, int count)
-{
-	const struct cli_choice choice = { names, count };
+/* What was asked for. */
+struct show {
+	bool json, raw;
+	struct cli_choice choice;
+	struct reg_out out;
+};
 
-	return cli_chosen(&choice, section->name, section->type, section->instance);
+static bool wanted(const struct vms_node *section, const struct cli_choice *choice)
+{
+	return cli_chosen(choice, section->name, section->type, section->instance);
 }
 
 static int set_ram(json_t *o, const struct qemu_ram *ram)
@@ -29,7 +34,7 @@ static int set_ram(json_t *o, const struct qemu_ram *ram)
 	return json_object_set_new(o, "ram", r);
 }
 
-static int show_json(const struct cli_input *in, const char *from, char **names, int count)
+static int show_json(const struct cli_input *in, const char *from, const struct cli_choice *choice)
 {
 	const struct qemu_stream *s = &in->stream;
 	json_t *o = json_object(), *devices = json_array();
@@ -41,7 +46,7 @@ static int show_json(const struct cli_input *in, const char *from, char **names,
 	rc |= json_object_set_new(o, "vmdescription", json_boolean(s->has_vmdesc));
 	rc |= set_ram(o, &s->ram);
 	while ((n = vms_next_section(s->tree.machine, n, NULL)))
-		if (wanted(n, names, count))
+		if (wanted(n, choice))
 			rc |= json_array_append_new(devices, section_json(n, true));
 	rc |= json_object_set_new(o, "devices", devices);
 	if (!rc)
@@ -67,21 +72,16 @@ static void print_summary(const struct qemu_stream *s, const char *from, const c
 	       r->mapped_bytes >> 20);
 }
 
-static void emit(void *ctx, const char *text)
+static void show_section(const struct vms_node *n, const struct show *show, bool raw)
 {
-	fputs(text, ctx);
-}
-
-static void show_section(const struct vms_node *n, bool raw)
-{
-	const struct reg_out out = { .emit = emit, .ctx = stdout };
 	char path[256];
 
-	printf("\n%s", vms_path(n, path, sizeof(path)));
+	putchar('\n');
+	reg_emit_styled(&show->out, REG_HEADING, "%s", vms_path(n, path, sizeof(path)));
 	if (n->type && strcmp(n->type, n->name) != 0)
 		printf(" (%s)", n->type);
 	printf(" version %" PRIu32 "\n", n->version);
-	if (raw || apic_print_section(n, &out, NULL))
+	if (raw || apic_print_section(n, &show->out, NULL))
 		print_fields(n, stdout);
 }
 
@@ -92,36 +92,34 @@ static int fail_choice(const struct cli_input *in, const char *name)
 }
 
 /* Fields as they are: all sections, also the one that says what it is. */
-static bool show_fields(struct vms_node *machine, char **names, int count)
+static bool show_fields(struct vms_node *machine, const struct show *show)
 {
 	const struct vms_node *n = NULL;
 	bool shown = false;
 
 	while ((n = vms_next_section(machine, n, NULL))) {
-		if (wanted(n, names, count)) {
-			show_section(n, true);
+		if (wanted(n, &show->choice)) {
+			show_section(n, show, true);
 			shown = true;
 		}
 	}
 	return shown;
 }
 
-static int show_snapshot_json(struct vms_node *machine, char **names, int count)
+static int show_snapshot_json(struct vms_node *machine, const struct cli_choice *choice)
 {
 	struct vms_node *n = vms_first_child(machine), *next;
 
 	for (; n; n = next) {
 		next = n->next;
-		if (!wanted(n, names, count))
+		if (!wanted(n, choice))
 			vms_remove(n);
 	}
 	return cli_print_text(tree_json(machine));
 }
 
-static int show_snapshot(struct cli_input *in, bool json, bool raw, char **names, int count)
+static int show_snapshot(struct cli_input *in, const struct show *show)
 {
-	const struct reg_out out = { .emit = emit, .ctx = stdout };
-	const struct cli_choice choice = { names, count };
 	struct vms_node *machine = in->stream.tree.machine;
 	struct irqchip_state s;
 	bool shown = true;
@@ -129,15 +127,15 @@ static int show_snapshot(struct cli_input *in, bool json, bool raw, char **names
 
 	if (status)
 		return status;
-	if (json)
-		status = show_snapshot_json(machine, names, count);
+	if (show->json)
+		status = show_snapshot_json(machine, &show->choice);
 	else
-		shown = raw ? show_fields(machine, names, count) : print_irqchip(&s, &choice, &out) > 0;
+		shown = show->raw ? show_fields(machine, show) : print_irqchip(&s, &show->choice, &show->out) > 0;
 	irqchip_deinit(&s);
-	return shown || !count ? status : fail_choice(in, names[0]);
+	return shown || !show->choice.count ? status : fail_choice(in, show->choice.names[0]);
 }
 
-static int show(struct cli_input *in, bool json, bool raw, char **names, int count)
+static int show_stream(struct cli_input *in, const struct show *show)
 {
 	struct qemu_stream *s = &in->stream;
 	const struct vms_node *n = NULL;
@@ -150,17 +148,17 @@ static int show(struct cli_input *in, bool json, bool raw, char **names, int cou
 		from = profile_format(&p, name, sizeof(name));
 		profile_name_sections(&s->tree, &p);
 	}
-	if (json)
-		return show_json(in, from, names, count);
-	if (!count)
+	if (show->json)
+		return show_json(in, from, &show->choice);
+	if (!show->choice.count)
 		print_summary(s, from, evidence);
 	while ((n = vms_next_section(s->tree.machine, n, NULL))) {
-		if (wanted(n, names, count)) {
-			show_section(n, raw);
+		if (wanted(n, &show->choice)) {
+			show_section(n, show, show->raw);
 			shown++;
 		}
 	}
-	return shown || !count ? IRQS_DONE : fail_choice(in, names[0]);
+	return shown || !show->choice.count ? IRQS_DONE : fail_choice(in, show->choice.names[0]);
 }
 
 static int run(int argc, char **argv)
@@ -169,33 +167,36 @@ static int run(int argc, char **argv)
 		{ "vmdesc", required_argument, NULL, 'd' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "raw", no_argument, NULL, 'r' },
+		{ "color", required_argument, NULL, 'c' },
 		{ 0 },
 	};
-	const char *vmdesc = NULL;
-	bool json = false, raw = false;
+	const char *vmdesc = NULL, *color = NULL;
+	struct show show = { 0 };
 	struct cli_input in;
 	int c, status;
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":", longs, NULL)) >= 0) {
 		if (c == 'j')
-			json = true;
+			show.json = true;
 		else if (c == 'r')
-			raw = true;
+			show.raw = true;
 		else if (c == 'd')
 			vmdesc = optarg;
+		else if (c == 'c')
+			color = optarg;
 		else
 			return cli_usage(&cmd_show, "%s: %s", argv[optind - 1], c == ':' ? "needs a value" : "no such option");
 	}
 	if (optind >= argc)
 		return cli_usage(&cmd_show, "an input is needed");
+	if (!cli_out_init(&show.out, color))
+		return cli_usage(&cmd_show, "--color %s: auto, always or never", color);
+	show.choice = (struct cli_choice){ argv + optind + 1, argc - optind - 1 };
 	status = cli_open(&in, argv[optind], vmdesc);
 	if (status)
 		return status;
-	if (cli_is_snapshot(&in))
-		status = show_snapshot(&in, json, raw, argv + optind + 1, argc - optind - 1);
-	else
-		status = show(&in, json, raw, argv + optind + 1, argc - optind - 1);
+	status = cli_is_snapshot(&in) ? show_snapshot(&in, &show) : show_stream(&in, &show);
 	cli_close(&in);
 	return status;
 }
@@ -203,10 +204,10 @@ static int run(int argc, char **argv)
 const struct cli_command cmd_show = {
 	.name = "show",
 	.run = run,
-	.usage = "[--json] [--raw] [--vmdesc F] IN [SECTION]...",
+	.usage = "[--json] [--raw] [--color WHEN] [--vmdesc F] IN [SECTION]...",
 	.summary = "print the tree of a stream or snapshot, the interrupt controllers decoded register by register",
 	.help = "  SECTION     only these: \"apic\", \"apic[1]\", \"kvm-ioapic\", \"cpu\"...\n"
 		"  --json      print as JSON: the vmdescription with the values in it; of a snapshot, its twin in JSON\n"
-		"  --raw       print the fields of interrupt controllers, too, as they are in the input\n"
+		"  --raw       print the fields of interrupt controllers, too, as they are in the input\n" CLI_COLOR_HELP
 		"  --vmdesc F  take the vmdescription from F (a stream of a twin machine, or the JSON)\n",
 };

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apic/explain.h"
+
 struct comparison {
 	const struct irqchip_state *a, *b;
 	const struct cli_choice *choice;
@@ -50,6 +52,7 @@ union any_state {
 
 static void diff_part(struct comparison *c, const struct irqchip_part *a, const struct irqchip_part *b)
 {
+	const struct explain_context context = { .instance = b->instance, .cpus = c->b->lapics, .ncpus = c->b->nlapics };
 	union any_state sa, sb;
 	char prefix[64];
 
@@ -60,7 +63,7 @@ static void diff_part(struct comparison *c, const struct irqchip_part *a, const 
 		c->only_b += forget_unshared(a->chip, &sb, a->state);
 	}
 	snprintf(prefix, sizeof(prefix), "%s[%" PRIu32 "] ", a->name, a->instance);
-	c->lines += reg_diff(a->chip, &sa, &sb, prefix, c->out);
+	c->lines += reg_diff_words(a->chip, &sa, &sb, &context, prefix, c->out);
 }
 
 static void only_in(struct comparison *c, const struct irqchip_part *p, const char *side)

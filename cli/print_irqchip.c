@@ -24,7 +24,8 @@ bool cli_chosen(const struct cli_choice *choice, const char *name, const char *t
 /* Times in a state that is no stream's are of no clock that "now" is known on. */
 static void print_part(const struct irqchip_part *p, const struct reg_out *out)
 {
-	reg_emit(out, "\n%s[%" PRIu32 "]", p->name, p->instance);
+	reg_emit(out, "\n");
+	reg_emit_styled(out, REG_HEADING, "%s[%" PRIu32 "]", p->name, p->instance);
 	if (strcmp(p->name, p->type) != 0)
 		reg_emit(out, " (%s)", p->type);
 	reg_emit(out, "\n");
