@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -131,17 +130,14 @@ static int read_all(int fd, char *buf, size_t size, size_t *ret_len, struct irqs
 static int load(const char *path, bool hex, char **ret, size_t *ret_len)
 {
 	struct irqs_error err = { 0 };
-	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO, rc;
+	int fd = cli_open_file(path, &err), rc = fd;
 
-	*ret = malloc(2 * MAX_BYTES);
-	if (!*ret)
-		rc = irqs_fail_nomem(&err);
-	else
-		rc = fd < 0 ? irqs_fail_errno(&err, errno, "cannot open it") : read_all(fd, *ret, 2 * MAX_BYTES, ret_len, &err);
+	*ret = fd < 0 ? NULL : malloc(2 * MAX_BYTES);
+	if (fd >= 0)
+		rc = *ret ? read_all(fd, *ret, 2 * MAX_BYTES, ret_len, &err) : irqs_fail_nomem(&err);
 	if (!rc && hex)
 		rc = unhex(*ret, ret_len, &err);
-	if (fd > STDIN_FILENO)
-		close(fd);
+	cli_close_file(fd);
 	return rc ? cli_fail(&err, path) : 0;
 }
 

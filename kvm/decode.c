@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kvm/decode_priv.h"
+#include "kvm/extensions_priv.h"
 
 /* A structure as the state that its rows make. */
 struct carried {
@@ -35,11 +36,6 @@ struct carried {
 		REG_ABI_CLOCK, offsetof(struct kvm_clock_data, flags), KVM_CLOCK_##flag, #flag,          \
 			offsetof(struct kvm_clock_data, member), offsetof(struct kvm_clock_data, member) \
 	}
-
-/* Later than some kernel headers. Documentation/virt/kvm/api.rst, 4.31 */
-#ifndef KVM_VCPUEVENT_VALID_TRIPLE_FAULT
-#define KVM_VCPUEVENT_VALID_TRIPLE_FAULT 0x20
-#endif
 
 /* Members that only count when a flag in the structure says so: what KVM did not fill in, or does not take. */
 static const struct {

@@ -6,10 +6,7 @@
 #include <linux/kvm.h>
 #include <string.h>
 
-/* Later than some kernel headers. Documentation/virt/kvm/api.rst */
-#ifndef KVM_CAP_X86_APIC_BUS_CYCLES_NS
-#define KVM_CAP_X86_APIC_BUS_CYCLES_NS 237
-#endif
+#include "kvm/extensions_priv.h"
 
 /* SDM 3A 11.11.1 */
 #define MSI_REGION 0xfee
