@@ -88,6 +88,15 @@ bool cli_is_snapshot(const struct cli_input *in);
  */
 int cli_irqchip(struct cli_input *in, struct irqchip_state *ret);
 
+/**
+ * cli_lint - print what is wrong with the interrupt state in an input
+ * @in: the input
+ * @json: as JSON
+ *
+ * Return: IRQS_DONE; IRQS_REFUSED when something in it cannot be; another exit status after the error was printed.
+ */
+int cli_lint(struct cli_input *in, bool json, const struct reg_out *out);
+
 /* The values of --filter, sorted into names and files with rules. */
 struct cli_filters {
 	const char **names; /* of built-in filters, NULL-terminated; NULL: none was given */

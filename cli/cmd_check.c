@@ -22,6 +22,31 @@ static int check(struct cli_input *in, const struct cli_conversion_options *opt,
 	return status;
 }
 
+/* Without a target: is the state as it is in order? */
+static int lint(const char *path, const char *vmdesc, bool json, const struct reg_out *out)
+{
+	struct cli_input in;
+	int status = cli_open(&in, path, vmdesc);
+
+	if (status)
+		return status;
+	status = cli_lint(&in, json, out);
+	cli_close(&in);
+	return status;
+}
+
+/* Options that say how to convert mean nothing without a target. */
+static const char *without_target(const struct cli_conversion_options *opt)
+{
+	if (opt->from)
+		return "--from";
+	if (opt->hints)
+		return "--hints";
+	if (opt->filters)
+		return "--filter";
+	return opt->allow_lossy ? "--allow" : NULL;
+}
+
 static int run_with(int argc, char **argv, struct cli_conversion_options *opt)
 {
 	static const struct option longs[] = {
@@ -32,9 +57,11 @@ static int run_with(int argc, char **argv, struct cli_conversion_options *opt)
 		{ "filter", required_argument, NULL, 'F' },
 		{ "hints", required_argument, NULL, 'H' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "color", required_argument, NULL, 'c' },
 		{ 0 },
 	};
-	const char *vmdesc = NULL;
+	const char *vmdesc = NULL, *color = NULL;
+	struct reg_out out;
 	struct cli_input in;
 	size_t nfilters = 0;
 	bool json = false;
@@ -70,16 +97,23 @@ static int run_with(int argc, char **argv, struct cli_conversion_options *opt)
 		case 'j':
 			json = true;
 			break;
+		case 'c':
+			color = optarg;
+			break;
 		case ':':
 			return cli_usage(&cmd_check, "%s needs a value", argv[optind - 1]);
 		default:
 			return cli_usage(&cmd_check, "%s: no such option", argv[optind - 1]);
 		}
 	}
-	if (!opt->to)
-		return cli_usage(&cmd_check, "--to is missing");
+	if (!opt->to && without_target(opt))
+		return cli_usage(&cmd_check, "%s means nothing without --to", without_target(opt));
+	if (!cli_out_init(&out, color))
+		return cli_usage(&cmd_check, "--color %s: auto, always or never", color);
 	if (argc - optind != 1)
 		return cli_usage(&cmd_check, "one input is needed");
+	if (!opt->to)
+		return lint(argv[optind], vmdesc, json, &out);
 	status = cli_open_stream(&in, argv[optind], vmdesc);
 	if (status)
 		return status;
@@ -100,14 +134,17 @@ static int run(int argc, char **argv)
 const struct cli_command cmd_check = {
 	.name = "check",
 	.run = run,
-	.usage = "[--from P] --to P [--allow lossy] [--filter F]... [--vmdesc F] [--json] IN",
-	.summary = "say whether a stream would survive a conversion, and what would change",
-	.help = "  --from P       kind of host that saved it; found from the stream when not given\n"
+	.usage = "[[--from P] --to P [--allow lossy] [--filter F]...] [--vmdesc F] [--json] [--color WHEN] IN",
+	.summary = "say what is wrong with an interrupt state, or whether a stream would survive a conversion",
+	.help = "Without --to, IN is a stream or a snapshot, and each line is what is wrong with it and what the\n"
+		"guest will feel; exit status 3 when something in it cannot be. With --to:\n\n"
+		"  --from P       kind of host that saved it; found from the stream when not given\n"
 		"  --to P         kind of host that shall load it; also FILE or KIND:FILE, what\n"
 		"                 'caps --json' wrote there\n"
 		"  --allow lossy  as with convert\n"
 		"  --filter F     as with convert\n"
 		"  --hints F      compat hints of the machine: 'hints dump' wrote them\n"
+		"\nIn both cases:\n\n"
 		"  --vmdesc F     take the vmdescription from F (a stream of a twin machine, or the JSON)\n"
-		"  --json         print the report as JSON\n",
+		"  --json         print the findings or the report as JSON\n" CLI_COLOR_HELP,
 };

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* registers CHIP: prints the register reference of a chip from its table, as it stands in docs/CHIP.md. */
+/* registers CHIP|lint: prints what follows from a table, as it stands in docs/CHIP.md or docs/lint.md. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "apic/ioapic.h"
 #include "apic/lapic.h"
+#include "apic/lint.h"
 #include "apic/pic.h"
 #include "apic/pit.h"
 
@@ -149,8 +150,22 @@ static void print_row(const struct reg_row *row)
 	print_names(row);
 }
 
+static void print_checks(void)
+{
+	const struct lint_check *c = NULL;
+
+	puts("\n| check | severity | once per | finds | the guest feels | needs |\n| --- | --- | --- | --- | --- | --- |");
+	while ((c = lint_next_check(c)))
+		printf("| `%s` | %s | %s | %s | %s | %s |\n", c->name, lint_severity_name(c->severity),
+		       lint_scope_name(c->scope), c->text, c->guest, c->needs);
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 2 && !strcmp(argv[1], "lint")) {
+		print_checks();
+		return 0;
+	}
 	for (size_t i = 0; argc == 2 && i < REG_ARRAY_SIZE(chips); i++) {
 		if (strcmp(argv[1], chips[i].name) != 0)
 			continue;
@@ -158,6 +173,6 @@ int main(int argc, char **argv)
 			print_row(&chips[i].chip->rows[r]);
 		return 0;
 	}
-	fprintf(stderr, "usage: registers lapic|ioapic|pic|pit\n");
+	fprintf(stderr, "usage: registers lapic|ioapic|pic|pit|lint\n");
 	return 2;
 }
