@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "userspace/known_priv.h"
+
 enum { ICW1_IC4 = 1 << 0,
        ICW1_SNGL = 1 << 1,
        ICW1_LTIM = 1 << 3,
@@ -416,9 +418,7 @@ static void complete(struct pic_state *s, uint8_t elcr_mask)
 
 	reg_state_reset(&pic_chip, &full, true);
 	full.elcr_mask = elcr_mask;
-	for (unsigned int i = 0; i < pic_chip.nrows; i++)
-		if (reg_known(&pic_chip.rows[i], s, 0))
-			reg_set(&pic_chip.rows[i], &full, 0, reg_get(&pic_chip.rows[i], s, 0));
+	known_rows(&pic_chip, s, &full);
 	*s = full;
 	s->read_reg_select = !!s->read_reg_select;
 	s->elcr &= s->elcr_mask;
