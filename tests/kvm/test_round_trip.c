@@ -208,6 +208,7 @@ static struct irqchip_state whole(enum irqchip_mode mode, unsigned int n, enum p
 	fill(&pic_case, &s.pics[0], pattern, 101);
 	fill(&pic_case, &s.pics[1], pattern, 102);
 	fill(&pit_case, &s.pit, pattern, 103);
+	s.pit.flags |= KVM_PIT_FLAGS_HPET_LEGACY; /* else it ticks, into whatever the IOAPIC's entries say */
 	return s;
 }
 
