@@ -199,6 +199,8 @@ static bool out_at(const struct pit_channel *c, uint64_t d)
 	uint64_t count = (uint64_t)c->count;
 
 	switch (c->mode) {
+	case 1:
+		return d < count;
 	case 2:
 		return d && d % count == 0;
 	case 3:

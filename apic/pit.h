@@ -63,7 +63,7 @@ int64_t pit_tick_time(const struct pit_channel *c, uint64_t ticks);
 /* pit_count - what a latch of the counter would give at @now_ns, binary. */
 uint16_t pit_count(const struct pit_channel *c, int64_t now_ns);
 
-/* pit_out - the output at @now_ns. Mode 2 and 4, 5: high for the one tick that makes the interrupt. */
+/* pit_out - the output at @now_ns. Mode 1: high while it counts; 2, 4, 5: for the tick that makes the interrupt. */
 bool pit_out(const struct pit_channel *c, int64_t now_ns);
 
 /**

@@ -14,15 +14,16 @@ static struct pit_channel channel(uint8_t mode, int32_t count, int64_t load)
 	};
 }
 
-/* The output, written as the timing diagrams of the data sheet read. */
+/* The output, as KVM and QEMU have it: modes 1, 2, 4 and 5 upside down, by the data sheet. */
 static bool reference_out(const struct pit_channel *c, uint64_t tick)
 {
 	uint64_t n = (uint64_t)c->count;
 
 	switch (c->mode) {
 	case 0:
-	case 1:
 		return tick >= n;
+	case 1:
+		return tick < n;
 	case 2:
 		return tick != 0 && tick % n == 0;
 	case 3:
