@@ -3,9 +3,6 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -16,38 +13,26 @@
 #include "kvm/owner_priv.h"
 #include "kvm/procfs_priv.h"
 #include "kvm/runmap.h"
+#include "kvm/standstill_priv.h"
 #include "kvm/text_priv.h"
 #include "kvm/tracee_priv.h"
 
 #ifdef __x86_64__
 
-#define PATIENCE_NS 20000000 /* one that waits for a disk, when it has read: nobody waits for that */
-#define STEP_NS 20000
+#define RETRIES 10
+#define RETRY_NS 2000000
 
 struct attach {
 	struct kvm_attach public; /* first: what the caller holds */
 	struct kvm_found found;
-	struct tracee *tracees;
-	unsigned int ntracees;
+	struct standstill still;
 	struct kvm_attach_vcpu *vcpus;
 	uint32_t *ids;
 	int *fds; /* of the vCPUs of the port */
 	int vm_fd;
-	uint64_t text, begin_ns;
+	uint64_t text;
 	unsigned int calls;
-	sigset_t signals; /* the caller's mask */
-	bool masked, hurried;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-/* ---- stop ---- */
 
 static int denied(const struct attach *a, int err, struct irqs_error *reterr)
 {
@@ -61,127 +46,7 @@ static int denied(const struct attach *a, int err, struct irqs_error *reterr)
 	return irqs_fail_errno(reterr, err, "process %d", (int)a->found.pid);
 }
 
-static struct tracee *find_tracee(struct attach *a, pid_t tid)
-{
-	for (unsigned int i = 0; i < a->ntracees; i++)
-		if (a->tracees[i].tid == tid)
-			return &a->tracees[i];
-	return NULL;
-}
-
-/* Seize what is new among the threads. Return: how many, or -errno. */
-static int seize_new(struct attach *a, const int *tids, int n)
-{
-	struct tracee *more = realloc(a->tracees, (a->ntracees + (unsigned int)n) * sizeof(*more));
-	int added = 0;
-
-	if (!more)
-		return -ENOMEM;
-	a->tracees = more;
-	for (int i = 0; i < n; i++) {
-		int rc;
-
-		if (find_tracee(a, tids[i]) || !procfs_runs_user_code(a->found.pid, tids[i]))
-			continue;
-		rc = tracee_seize(&a->tracees[a->ntracees], a->found.pid, tids[i]);
-		/* It may have ended just now. */
-		if (rc == -ESRCH || (rc && !procfs_runs_user_code(a->found.pid, tids[i])))
-			continue;
-		if (rc)
-			return rc;
-		a->ntracees++;
-		added++;
-	}
-	return added;
-}
-
-static int seize_all(struct attach *a)
-{
-	char folder[64];
-	int *tids, n, added;
-
-	snprintf(folder, sizeof(folder), "/proc/%d/task", (int)a->found.pid);
-	n = procfs_numbers(folder, &tids);
-	if (n <= 0)
-		return n && n != -ENOENT ? n : -ESRCH;
-	added = seize_new(a, tids, n);
-	free(tids);
-	return added;
-}
-
-/* All ended: as a process that is not there. */
-static bool all_gone(const struct attach *a)
-{
-	for (unsigned int i = 0; i < a->ntracees; i++)
-		if (a->tracees[i].state != TRACEE_GONE)
-			return false;
-	return true;
-}
-
-/*
- * Wait until the threads from @first on have stopped. One that is deep in the kernel and does not come is no harm: before
- * it runs an instruction it stops. Only one that keeps a vCPU busy would be.
- */
-static int wait_all(struct attach *a, unsigned int first)
-{
-	const struct timespec step = { 0, STEP_NS };
-	uint64_t begin = now_ns();
-
-	for (unsigned int i = first; i < a->ntracees; i++) {
-		struct tracee *t = &a->tracees[i];
-
-		for (tracee_look(t, false); t->state == TRACEE_RUNNING; tracee_look(t, false)) {
-			uint64_t waited = now_ns() - begin;
-
-			nanosleep(&step, NULL);
-			if (waited > PATIENCE_NS && procfs_in_ioctl(t->pid, t->tid) != KVM_RUN)
-				break;
-		}
-	}
-	return all_gone(a) ? -ESRCH : 0;
-}
-
-/* Threads that still run can make new ones: until there are none. */
-static int stop_all(struct attach *a, struct irqs_error *reterr)
-{
-	unsigned int done = 0;
-	int rc = seize_all(a);
-
-	a->begin_ns = now_ns();
-	while (rc > 0) {
-		for (unsigned int i = done; i < a->ntracees; i++)
-			tracee_interrupt(&a->tracees[i]);
-		rc = wait_all(a, done);
-		done = a->ntracees;
-		if (!rc)
-			rc = seize_all(a);
-	}
-	if (!rc && !a->ntracees)
-		rc = -ESRCH;
-	return rc ? denied(a, -rc, reterr) : 0;
-}
-
 /* ---- call ---- */
-
-/* First threads that need nobody's leave, and that were in a system call; any other last. */
-enum { FREE_IN_SYSCALL,
-       FREE,
-       FILTERED_IN_SYSCALL,
-       FILTERED,
-       RANKS };
-
-static void rank_all(struct attach *a)
-{
-	for (unsigned int i = 0; i < a->ntracees; i++) {
-		struct tracee *t = &a->tracees[i];
-
-		t->rank = FILTERED;
-		for (unsigned int j = 0; j < a->found.nthreads; j++)
-			if (a->found.threads[j].tid == t->tid && !a->found.threads[j].seccomp)
-				t->rank = FREE;
-		t->rank -= tracee_in_syscall(t);
-	}
-}
 
 static int call_somewhere(struct attach *a, int fd, unsigned long request, void *arg, size_t size)
 {
@@ -194,9 +59,9 @@ static int call_somewhere(struct attach *a, int fd, unsigned long request, void 
 	};
 	int rc = -ESRCH;
 
-	for (unsigned int wanted = 0; wanted < RANKS; wanted++) {
-		for (unsigned int i = 0; i < a->ntracees; i++) {
-			struct tracee *t = &a->tracees[i];
+	for (unsigned int wanted = 0; wanted < TRACEE_RANKS; wanted++) {
+		for (unsigned int i = 0; i < a->still.ntracees; i++) {
+			struct tracee *t = &a->still.tracees[i];
 			long result;
 			int tried;
 
@@ -240,8 +105,8 @@ static unsigned int list_runs(const struct attach *a, struct owner_run *runs)
 {
 	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < a->ntracees; i++) {
-		const struct tracee *t = &a->tracees[i];
+	for (unsigned int i = 0; i < a->still.ntracees; i++) {
+		const struct tracee *t = &a->still.tracees[i];
 		int fd = t->state == TRACEE_STOPPED ? tracee_in_kvm_run(t) : -1;
 		int vcpu = fd < 0 ? -1 : vcpu_of_fd(&a->found, fd);
 
@@ -287,7 +152,7 @@ static void describe_vcpu(struct attach *a, unsigned int index, unsigned int fou
 
 static int choose_vcpus(struct attach *a, unsigned int vm, struct irqs_error *reterr)
 {
-	struct owner_run *runs = calloc(a->ntracees, sizeof(*runs));
+	struct owner_run *runs = calloc(a->still.ntracees, sizeof(*runs));
 	unsigned int nruns, n = a->found.nvcpus;
 	int rc = 0;
 
@@ -330,25 +195,6 @@ static int check_answers(struct attach *a, struct irqs_error *reterr)
 
 /* ---- begin and end ---- */
 
-/*
- * Guests that spin on more vCPUs than there are CPUs would take turns with this thread, each for milliseconds, while the
- * others still stand. No more than a wish: it takes CAP_SYS_NICE.
- */
-static void hurry(struct attach *a)
-{
-	const struct sched_param lowest = { 1 };
-
-	a->hurried = sched_getscheduler(0) == SCHED_OTHER && !sched_setscheduler(0, SCHED_FIFO, &lowest);
-}
-
-static void unhurry(struct attach *a)
-{
-	const struct sched_param none = { 0 };
-
-	if (a->hurried)
-		sched_setscheduler(0, SCHED_OTHER, &none);
-}
-
 static int prepare(struct attach *a, pid_t pid, unsigned int vm, struct irqs_error *reterr)
 {
 	int rc;
@@ -369,24 +215,24 @@ static int prepare(struct attach *a, pid_t pid, unsigned int vm, struct irqs_err
 	return rc ? denied(a, -rc, reterr) : 0;
 }
 
-int kvm_attach(pid_t pid, unsigned int vm, struct kvm_attach **ret, struct irqs_error *reterr)
+/* Return: 0, or -errno; -EAGAIN when another stop may tell which vCPUs are the VM's. */
+static int attach_once(pid_t pid, unsigned int vm, struct kvm_attach **ret, struct irqs_error *reterr)
 {
 	struct attach *a = calloc(1, sizeof(*a));
-	sigset_t all;
 	int rc;
 
 	if (!a)
 		return irqs_fail_nomem(reterr);
 	rc = prepare(a, pid, vm, reterr);
 	if (!rc) {
-		sigfillset(&all);
-		a->masked = !pthread_sigmask(SIG_SETMASK, &all, &a->signals);
-		hurry(a);
-		rc = stop_all(a, reterr);
+		rc = standstill_begin(&a->still, &a->found);
+		if (rc)
+			denied(a, -rc, reterr);
 	}
-	rank_all(a);
-	if (!rc)
+	if (!rc) {
 		rc = choose_vcpus(a, vm, reterr);
+		rc = rc == -EOPNOTSUPP ? -EAGAIN : rc;
+	}
 	if (!rc)
 		rc = check_answers(a, reterr);
 	a->public.port.call = attach_call;
@@ -400,27 +246,29 @@ int kvm_attach(pid_t pid, unsigned int vm, struct kvm_attach **ret, struct irqs_
 	return rc;
 }
 
+int kvm_attach(pid_t pid, unsigned int vm, struct kvm_attach **ret, struct irqs_error *reterr)
+{
+	const struct timespec a_moment = { 0, RETRY_NS };
+	int rc = attach_once(pid, vm, ret, reterr);
+
+	/* No vCPU of the VM was in KVM_RUN; a guest that leaves often may be there next time. */
+	for (unsigned int i = 0; i < RETRIES && rc == -EAGAIN; i++) {
+		nanosleep(&a_moment, NULL);
+		rc = attach_once(pid, vm, ret, reterr);
+	}
+	return rc == -EAGAIN ? -EOPNOTSUPP : rc;
+}
+
 void kvm_attach_end(struct kvm_attach *attach, struct kvm_attach_result *ret)
 {
 	struct attach *a = (struct attach *)attach;
 
 	if (!a)
 		return;
-	/* First what takes waiting, while no vCPU is in the way. Then those that have not stopped yet are waited for last. */
-	for (unsigned int i = 0; i < a->ntracees; i++)
-		tracee_give_back(&a->tracees[i]);
-	for (unsigned int late = 0; late < 2; late++) {
-		for (unsigned int i = 0; i < a->ntracees; i++)
-			if (a->tracees[i].state == TRACEE_STOPPED || (late && a->tracees[i].state != TRACEE_RELEASED))
-				tracee_release(&a->tracees[i]);
-		if (!late && ret)
-			*ret = (struct kvm_attach_result){ now_ns() - a->begin_ns, a->ntracees, a->calls };
-	}
-	unhurry(a);
-	if (a->masked)
-		pthread_sigmask(SIG_SETMASK, &a->signals, NULL);
+	if (ret)
+		*ret = (struct kvm_attach_result){ 0, a->still.ntracees, a->calls };
+	standstill_end(&a->still, ret ? &ret->stop_ns : NULL);
 	kvm_found_deinit(&a->found);
-	free(a->tracees);
 	free(a->vcpus);
 	free(a->ids);
 	free(a->fds);

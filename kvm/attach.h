@@ -13,7 +13,7 @@
  * when the caller has CAP_SYS_ADMIN and can read them, one whose filters say so. Arguments are put below the thread's
  * stack and what was there is put back. No code is written: the call is made at a SYSCALL instruction that is there.
  *
- * The calling thread has real-time priority meanwhile, where it may: else spinning guests on few CPUs lengthen the stop.
+ * The calling thread is bound to one CPU meanwhile, and has real-time priority where it may: both shorten the stop.
  *
  * When the caller dies in between, the kernel lets all threads go: harmless for all but the thread that calls, which then
  * goes on with the registers of its call and most likely crashes. Signals to the calling thread are blocked meanwhile,
@@ -58,7 +58,7 @@ struct kvm_attach_result {
  * @ret: receives the attachment; kvm_attach_end() is due soon
  *
  * With several VMs in the process, their vCPUs are told apart by what the kernel says of them to root: the frames of pages
- * that they share, and debugfs.
+ * that they share, and debugfs. One vCPU of each VM must be met in KVM_RUN: up to eleven stops are made until that is so.
  *
  * The port's call() returns, besides what the ioctl does: -EACCES when the seccomp filters of all threads forbid it or
  * cannot be read; -EFAULT without room below any stack; -ESRCH when the process has ended.

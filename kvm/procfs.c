@@ -8,13 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* include/linux/sched.h: threads of a process that never return to user mode. */
 #define PF_IO_WORKER 0x00000010u
 #define PF_USER_WORKER 0x00004000u
 #define PF_KTHREAD 0x00200000u
+
+#define STAT_PROCESSOR 39
 
 static int read_file(pid_t pid, pid_t tid, const char *name, char *buf, size_t size)
 {
@@ -53,30 +54,43 @@ void procfs_comm(pid_t pid, pid_t tid, char *buf, size_t size)
 		buf[strcspn(buf, "\n")] = '\0';
 }
 
+/* The fields of /proc/PID/stat from the third on (proc(5)): the name before them may hold anything, brackets too. */
+static const char *stat_fields(pid_t pid, pid_t tid, char *buf, size_t size)
+{
+	const char *after = read_file(pid, tid, "stat", buf, size) ? NULL : strrchr(buf, ')');
+
+	return after && after[1] == ' ' ? after + 2 : NULL;
+}
+
 int procfs_runs_user_code(pid_t pid, pid_t tid)
 {
 	char text[1024], state;
-	const char *after;
+	const char *fields = stat_fields(pid, tid, text, sizeof(text));
 	unsigned int flags;
 
-	if (read_file(pid, tid, "stat", text, sizeof(text)))
-		return 0;
-	/* The name may hold anything, brackets too. */
-	after = strrchr(text, ')');
-	if (!after || sscanf(after + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
+	if (!fields || sscanf(fields, "%c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
 		return 0;
 	return !strchr("ZXx", state) && !(flags & (PF_IO_WORKER | PF_USER_WORKER | PF_KTHREAD));
 }
 
-unsigned long procfs_in_ioctl(pid_t pid, pid_t tid)
+int procfs_cannot_stop(pid_t pid, pid_t tid)
 {
-	char text[256];
-	long nr;
-	unsigned long fd, request;
+	char text[1024];
+	const char *fields = stat_fields(pid, tid, text, sizeof(text));
 
-	if (read_file(pid, tid, "syscall", text, sizeof(text)) || sscanf(text, "%ld %lx %lx", &nr, &fd, &request) != 3)
-		return 0;
-	return nr == SYS_ioctl ? request : 0;
+	return fields && fields[0] == 'D';
+}
+
+int procfs_cpu(pid_t pid, pid_t tid)
+{
+	char text[1024];
+	const char *at = stat_fields(pid, tid, text, sizeof(text));
+
+	for (int field = 3; at && field < STAT_PROCESSOR; field++) {
+		at = strchr(at, ' ');
+		at += at != NULL;
+	}
+	return at ? atoi(at) : -ESRCH;
 }
 
 static int by_value(const void *a, const void *b)

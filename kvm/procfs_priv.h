@@ -15,8 +15,11 @@ void procfs_comm(pid_t pid, pid_t tid, char *buf, size_t size);
 /* procfs_runs_user_code - not a worker of the kernel (io_uring, vhost), not a zombie. */
 int procfs_runs_user_code(pid_t pid, pid_t tid);
 
-/* procfs_in_ioctl - the request of the ioctl that a thread sleeps in, else 0. */
-unsigned long procfs_in_ioctl(pid_t pid, pid_t tid);
+/* procfs_cannot_stop - waits in the kernel for what no signal ends: state D. */
+int procfs_cannot_stop(pid_t pid, pid_t tid);
+
+/* procfs_cpu - the CPU that a thread ran on last, or -errno. */
+int procfs_cpu(pid_t pid, pid_t tid);
 
 /**
  * procfs_numbers - the entries of a folder that are numbers: of /proc/PID/fd, of /proc/PID/task

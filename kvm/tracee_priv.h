@@ -72,6 +72,19 @@ bool tracee_in_syscall(const struct tracee *tracee);
  */
 int tracee_call(struct tracee *tracee, const struct tracee_call *call, long *ret);
 
+/* PTRACE_EVENT_STOP of <linux/ptrace.h>, which does not go with <sys/ptrace.h> */
+#define TRACEE_EVENT_STOP 128
+
+/* tracee_put_regs - Return: whether it is still there. */
+bool tracee_put_regs(struct tracee *tracee, const struct user_regs_struct *regs);
+
+/*
+ * tracee_run_until - let it go on by @how, a PTRACE_* request, until the stop @wanted: signal | event << 8
+ *
+ * A group-stop is taken part in and passed by: it is in force again after the detach. Return: 0, or -ESRCH when it died.
+ */
+int tracee_run_until(struct tracee *tracee, int how, int wanted);
+
 /* tracee_give_back - put back what calls changed; it stays stopped, but no further calls can be made. */
 void tracee_give_back(struct tracee *tracee);
 

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -11,7 +12,9 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define GUEST_AT 0x1000
@@ -202,4 +205,54 @@ int child_end(struct child_vmm *child)
 	kill(child->pid, SIGKILL);
 	waitpid(child->pid, &status, 0);
 	return status;
+}
+
+uint64_t child_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+struct kvm_attach *child_attach(const struct child_vmm *child)
+{
+	struct kvm_attach *attach = NULL;
+	struct irqs_error err = { .text = "" };
+
+	cr_assert_eq(kvm_attach(child->pid, 0, &attach, &err), 0, "%s", err.text);
+	return attach;
+}
+
+int child_read_lapic(struct kvm_attach *attach)
+{
+	struct kvm_lapic_state lapic;
+
+	return kvm_vcpu(&attach->port, 0, KVM_GET_LAPIC, &lapic, sizeof(lapic));
+}
+
+void child_finish(struct child_vmm *child, uint64_t begin, long result)
+{
+	child->error = result < 0 ? errno : 0;
+	child->result = (int)result;
+	child->took_ns = child_now_ns() - begin;
+	child->done = true;
+}
+
+void child_act_read(struct child_vmm *child)
+{
+	uint64_t begin = child_now_ns();
+	char c;
+
+	child->acting = true;
+	child_finish(child, begin, read(child->pipe[0], &c, 1));
+}
+
+/* Later: a futex that changes before the call has begun again is no wait any more, rightly. */
+void child_nudge(struct child_vmm *child)
+{
+	usleep(CHILD_SETTLE_US);
+	cr_expect_eq(write(child->pipe[1], "", 1), 1);
+	child->futex = 1;
+	syscall(SYS_futex, &child->futex, FUTEX_WAKE, 1, NULL, NULL, 0);
 }

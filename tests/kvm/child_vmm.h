@@ -9,8 +9,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "kvm/attach.h"
+
 #define CHILD_VMS 2
 #define CHILD_VCPUS 4
+/* Until a thread is in the system call that it was about to make. */
+#define CHILD_SETTLE_US 20000
 
 /* Shared by both processes. */
 struct child_vmm {
@@ -51,5 +55,17 @@ int child_end(struct child_vmm *child);
 
 /* child_lapic - the registers that the child gave a vCPU: its own, told from all others by TPR and DCR. */
 void child_lapic(unsigned int vm, unsigned int vcpu, struct kvm_lapic_state *lapic);
+
+/* child_attach - to its first VM. child_read_lapic - of its first vCPU. Return: 0 or -errno. */
+struct kvm_attach *child_attach(const struct child_vmm *child);
+int child_read_lapic(struct kvm_attach *attach);
+
+/* child_finish - for acts: tell what a system call returned, and how long it took since @begin. */
+uint64_t child_now_ns(void);
+void child_finish(struct child_vmm *child, uint64_t begin, long result);
+
+/* child_act_read - an act: read a byte from the pipe. child_nudge - let it have one, and wake who waits for the futex. */
+void child_act_read(struct child_vmm *child);
+void child_nudge(struct child_vmm *child);
 
 #endif

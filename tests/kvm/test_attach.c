@@ -2,6 +2,7 @@
 /* Reading the irqchip of another process, which must not notice. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +10,6 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <sched.h>
 
 #include "kvm/attach.h"
 #include "kvm/find.h"
@@ -396,4 +396,33 @@ Test(attach, a_target_that_is_killed_ends_in_an_error)
 	cr_expect_eq(waitpid(child->pid, &status, 0), child->pid);
 	cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%x", status);
 	cr_expect_eq(waitpid(-1, NULL, __WALL), -1);
+}
+
+/* The process is another one's child: that one hears of its end, and no thread of it is left. */
+Test(attach, the_parent_of_a_killed_target_hears_of_it)
+{
+	struct child_vmm *child = child_new();
+	struct kvm_lapic_state lapic;
+	struct kvm_attach *attach;
+	int status = 0;
+	pid_t parent;
+
+	if (child_skip())
+		return;
+	child->runs = true;
+	parent = fork();
+	if (!parent) {
+		child_start(child);
+		waitpid(child->pid, &status, 0);
+		_exit(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? 0 : 1);
+	}
+	while (!child->counts[0][0])
+		usleep(1000);
+	attach = attach_vm(child, 0);
+	kill(child->pid, SIGKILL);
+	cr_expect_eq(kvm_vcpu(&attach->port, 0, KVM_GET_LAPIC, &lapic, sizeof(lapic)), -ESRCH);
+	kvm_attach_end(attach, NULL);
+	cr_expect_eq(waitpid(parent, &status, 0), parent);
+	cr_expect_eq(status, 0, "%x", status);
+	cr_expect_eq(kill(child->pid, 0), -1);
 }

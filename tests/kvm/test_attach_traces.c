@@ -2,152 +2,98 @@
 /* What an attach leaves behind in the thread that it borrows: nothing. */
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/futex.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "kvm/attach.h"
-#include "kvm/seccomp_priv.h"
 #include "tests/kvm/child_vmm.h"
 
 #define CALLS 5
 #define SLEEP_MS 300
-#define SETTLE_US 20000
+#define CHILD_SETTLE_US 20000
 
 TestSuite(attach_traces, .timeout = 60);
 
-static struct kvm_attach *attach_child(const struct child_vmm *child)
-{
-	struct kvm_attach *attach = NULL;
-	struct irqs_error err = { .text = "" };
-
-	cr_assert_eq(kvm_attach(child->pid, 0, &attach, &err), 0, "%s", err.text);
-	return attach;
-}
-
-static int read_lapic(struct kvm_attach *attach)
-{
-	struct kvm_lapic_state lapic;
-
-	return kvm_vcpu(&attach->port, 0, KVM_GET_LAPIC, &lapic, sizeof(lapic));
-}
-
 static void attach_and_read(const struct child_vmm *child)
 {
-	struct kvm_attach *attach = attach_child(child);
+	struct kvm_attach *attach = child_attach(child);
 
 	for (unsigned int i = 0; i < CALLS; i++)
-		cr_expect_eq(read_lapic(attach), 0);
+		cr_expect_eq(child_read_lapic(attach), 0);
 	kvm_attach_end(attach, NULL);
 }
 
 /* ---- system calls that the stop interrupts ---- */
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
-static void finish(struct child_vmm *child, uint64_t begin, long result)
-{
-	child->error = result < 0 ? errno : 0;
-	child->result = (int)result;
-	child->took_ns = now_ns() - begin;
-	child->done = true;
-}
-
 static void act_nanosleep(struct child_vmm *child)
 {
 	struct timespec t = { 0, SLEEP_MS * 1000000L };
-	uint64_t begin = now_ns();
+	uint64_t begin = child_now_ns();
 
 	child->acting = true;
-	finish(child, begin, nanosleep(&t, NULL));
+	child_finish(child, begin, nanosleep(&t, NULL));
 }
 
 static void act_poll_timeout(struct child_vmm *child)
 {
 	struct pollfd fd = { child->pipe[0], POLLIN, 0 };
-	uint64_t begin = now_ns();
+	uint64_t begin = child_now_ns();
 
 	child->acting = true;
-	finish(child, begin, poll(&fd, 1, SLEEP_MS));
+	child_finish(child, begin, poll(&fd, 1, SLEEP_MS));
 }
 
 static void act_ppoll_timeout(struct child_vmm *child)
 {
 	struct timespec t = { 0, SLEEP_MS * 1000000L };
-	uint64_t begin = now_ns();
+	uint64_t begin = child_now_ns();
 	sigset_t none;
 
 	sigemptyset(&none);
 	child->acting = true;
-	finish(child, begin, ppoll(NULL, 0, &t, &none));
-}
-
-static void act_read(struct child_vmm *child)
-{
-	uint64_t begin = now_ns();
-	char c;
-
-	child->acting = true;
-	finish(child, begin, read(child->pipe[0], &c, 1));
+	child_finish(child, begin, ppoll(NULL, 0, &t, &none));
 }
 
 static void act_epoll(struct child_vmm *child)
 {
 	int epoll = epoll_create1(0);
 	struct epoll_event event = { .events = EPOLLIN };
-	uint64_t begin = now_ns();
+	uint64_t begin = child_now_ns();
 
 	epoll_ctl(epoll, EPOLL_CTL_ADD, child->pipe[0], &event);
 	child->acting = true;
-	finish(child, begin, epoll_wait(epoll, &event, 1, -1));
+	child_finish(child, begin, epoll_wait(epoll, &event, 1, -1));
 }
 
 static void act_futex(struct child_vmm *child)
 {
-	uint64_t begin = now_ns();
+	uint64_t begin = child_now_ns();
 
 	child->acting = true;
-	finish(child, begin, syscall(SYS_futex, &child->futex, FUTEX_WAIT, 0, NULL, NULL, 0));
+	child_finish(child, begin, syscall(SYS_futex, &child->futex, FUTEX_WAIT, 0, NULL, NULL, 0));
 }
 
 static void act_sigwait(struct child_vmm *child)
 {
-	uint64_t begin = now_ns();
+	uint64_t begin = child_now_ns();
 	sigset_t one;
 
 	sigemptyset(&one);
 	sigaddset(&one, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &one, NULL);
 	child->acting = true;
-	finish(child, begin, sigwaitinfo(&one, NULL));
-}
-
-static void nudge(struct child_vmm *child)
-{
-	cr_expect_eq(write(child->pipe[1], "", 1), 1);
-	child->futex = 1;
-	syscall(SYS_futex, &child->futex, FUTEX_WAKE, 1, NULL, NULL, 0);
+	child_finish(child, begin, sigwaitinfo(&one, NULL));
 }
 
 Test(attach_traces, an_interrupted_system_call_goes_on)
@@ -161,7 +107,7 @@ Test(attach_traces, an_interrupted_system_call_goes_on)
 		{ "nanosleep", act_nanosleep, true, 0, 0 },
 		{ "poll", act_poll_timeout, true, 0, 0 },
 		{ "ppoll", act_ppoll_timeout, true, 0, 0 },
-		{ "read", act_read, false, 0, 1 },
+		{ "read", child_act_read, false, 0, 1 },
 		{ "epoll_wait", act_epoll, false, 0, 1 },
 		{ "futex", act_futex, false, 0, 0 },
 		{ "sigwaitinfo", act_sigwait, false, SIGUSR1, SIGUSR1 },
@@ -174,14 +120,14 @@ Test(attach_traces, an_interrupted_system_call_goes_on)
 
 		child->act = calls[i].act;
 		child_start(child);
-		usleep(SETTLE_US);
+		usleep(CHILD_SETTLE_US);
 		for (unsigned int n = 0; n < 3; n++)
 			attach_and_read(child);
 		cr_expect_not(child->done, "%s returned %d, errno %d", calls[i].name, child->result, child->error);
 		if (calls[i].signal)
 			kill(child->pid, calls[i].signal);
 		else if (!calls[i].timed)
-			nudge(child);
+			child_nudge(child);
 		cr_assert(child_wait(&child->done, 2000), "%s hangs", calls[i].name);
 		cr_expect_eq(child->result, calls[i].result, "%s: %d, errno %d", calls[i].name, child->result, child->error);
 		if (calls[i].timed) {
@@ -191,6 +137,45 @@ Test(attach_traces, an_interrupted_system_call_goes_on)
 		}
 		child_end(child);
 	}
+}
+
+/* A parent waits for its vfork(2) child where no signal and no tracer reaches it. */
+static void also_vfork(struct child_vmm *child)
+{
+	pid_t pid;
+
+	child->acting = true;
+	pid = vfork();
+	if (!pid) {
+		usleep(1000 * SLEEP_MS);
+		_exit(0);
+	}
+	child->result = waitpid(pid, NULL, 0) == pid;
+	child->done = true;
+}
+
+Test(attach_traces, a_thread_that_cannot_stop_is_not_waited_for_while_others_stand)
+{
+	struct child_vmm *child = child_new();
+	struct kvm_attach_result result;
+	struct kvm_attach *attach;
+	uint64_t begin;
+
+	if (child_skip())
+		return;
+	child->also = also_vfork;
+	child_start(child);
+	cr_assert(child_wait(&child->acting, 1000));
+	usleep(CHILD_SETTLE_US);
+	begin = child_now_ns();
+	attach = child_attach(child);
+	cr_expect_eq(child_read_lapic(attach), 0);
+	kvm_attach_end(attach, &result);
+	cr_expect_lt(result.stop_ns, SLEEP_MS / 2 * 1000000ull, "%llu", (unsigned long long)result.stop_ns);
+	cr_expect_gt(child_now_ns() - begin, SLEEP_MS / 2 * 1000000ull);
+	cr_expect(child_wait(&child->done, 2000));
+	cr_expect_eq(child->result, 1);
+	child_end(child);
 }
 
 /* ---- signals ---- */
@@ -211,7 +196,7 @@ static void act_count(struct child_vmm *child)
 	sigaction(SIGRTMIN, &action, NULL);
 	child->acting = true;
 	/* EINTR is due for the handlers, and only for them. */
-	finish(child, now_ns(), pause());
+	child_finish(child, child_now_ns(), pause());
 }
 
 Test(attach_traces, signals_wait_until_the_end_and_come_once)
@@ -223,15 +208,15 @@ Test(attach_traces, signals_wait_until_the_end_and_come_once)
 		return;
 	child->act = act_count;
 	child_start(child);
-	usleep(SETTLE_US);
-	attach = attach_child(child);
-	cr_expect_eq(read_lapic(attach), 0);
+	usleep(CHILD_SETTLE_US);
+	attach = child_attach(child);
+	cr_expect_eq(child_read_lapic(attach), 0);
 	kill(child->pid, SIGUSR1);
 	for (unsigned int i = 0; i < 3; i++)
 		kill(child->pid, SIGRTMIN);
 	for (unsigned int i = 0; i < CALLS; i++)
-		cr_expect_eq(read_lapic(attach), 0);
-	usleep(SETTLE_US);
+		cr_expect_eq(child_read_lapic(attach), 0);
+	usleep(CHILD_SETTLE_US);
 	cr_expect_eq(child->signals[0] + child->signals[1], 0);
 	kvm_attach_end(attach, NULL);
 	cr_assert(child_wait(&child->done, 2000));
@@ -264,22 +249,22 @@ Test(attach_traces, a_stopped_process_stays_stopped_and_one_that_is_stopped_mean
 		struct kvm_attach *attach;
 		int status;
 
-		child->act = act_read;
+		child->act = child_act_read;
 		child_start(child);
-		usleep(SETTLE_US);
+		usleep(CHILD_SETTLE_US);
 		if (before)
 			kill(child->pid, SIGSTOP);
-		attach = attach_child(child);
-		cr_expect_eq(read_lapic(attach), 0);
+		attach = child_attach(child);
+		cr_expect_eq(child_read_lapic(attach), 0);
 		if (!before)
 			kill(child->pid, SIGSTOP);
-		cr_expect_eq(read_lapic(attach), 0);
+		cr_expect_eq(child_read_lapic(attach), 0);
 		kvm_attach_end(attach, NULL);
-		usleep(SETTLE_US);
+		usleep(CHILD_SETTLE_US);
 		cr_expect_eq(state_of(child->pid), 'T', "%c", state_of(child->pid));
 		cr_expect_eq(waitpid(child->pid, &status, WUNTRACED | WNOHANG), child->pid, "the parent heard nothing");
-		nudge(child);
-		usleep(SETTLE_US);
+		child_nudge(child);
+		usleep(CHILD_SETTLE_US);
 		cr_expect_not(child->done);
 		kill(child->pid, SIGCONT);
 		cr_expect(child_wait(&child->done, 2000));
@@ -328,7 +313,7 @@ Test(attach_traces, registers_and_the_bytes_below_the_stack_stay)
 		return;
 	child->act = act_spin;
 	child_start(child);
-	usleep(SETTLE_US);
+	usleep(CHILD_SETTLE_US);
 	for (unsigned int n = 0; n < 10; n++)
 		attach_and_read(child);
 	cr_expect_not(child->done);
@@ -361,125 +346,9 @@ Test(attach_traces, a_thread_in_32_bit_mode_is_not_used)
 		return;
 	child->act = act_32_bits;
 	child_start(child);
-	usleep(SETTLE_US);
+	usleep(CHILD_SETTLE_US);
 	cr_expect_eq(kvm_attach(child->pid, 0, &attach, &err), -EOPNOTSUPP);
 	cr_expect_not_null(strstr(err.text, "64-bit"), "%s", err.text);
 	cr_expect_eq(state_of(child->pid), 'R');
 	child_end(child);
-}
-
-/* ---- seccomp ---- */
-
-#define LOAD(member) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))
-#define IF_NOT(value, skip) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip)
-
-/* All system calls but ioctl(2), and of that one request (0: none); else @action. */
-static void confine(unsigned long request, uint32_t action)
-{
-	struct sock_filter filter[] = {
-		LOAD(nr),
-		IF_NOT(SYS_ioctl, 3),
-		LOAD(args[1]),
-		IF_NOT((uint32_t)request, 2),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		BPF_STMT(BPF_RET | BPF_K, action),
-	};
-	struct sock_fprog program = { sizeof(filter) / sizeof(*filter), filter };
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
-		_exit(3);
-}
-
-static void act_confined_errno(struct child_vmm *child)
-{
-	confine(0, SECCOMP_RET_ERRNO | EPERM);
-	act_read(child);
-}
-
-static void act_confined_trap(struct child_vmm *child)
-{
-	confine(0, SECCOMP_RET_TRAP);
-	act_read(child);
-}
-
-static void act_confined_kill(struct child_vmm *child)
-{
-	confine(0, SECCOMP_RET_KILL_PROCESS);
-	act_read(child);
-}
-
-static void act_vm_only(struct child_vmm *child)
-{
-	confine(KVM_GET_IRQCHIP, SECCOMP_RET_KILL_PROCESS);
-	act_read(child);
-}
-
-static void also_vcpu_only(struct child_vmm *child)
-{
-	(void)child;
-	confine(KVM_GET_LAPIC, SECCOMP_RET_KILL_PROCESS);
-	for (;;)
-		pause();
-}
-
-static void also_free(struct child_vmm *child)
-{
-	(void)child;
-	for (;;)
-		pause();
-}
-
-/* @lapic, @irqchip: what the two requests shall return. */
-static void expect_seccomp(void (*act)(struct child_vmm *), void (*also)(struct child_vmm *), int lapic, int irqchip)
-{
-	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
-	struct child_vmm *child = child_new();
-	struct kvm_attach *attach;
-
-	child->act = act;
-	child->also = also;
-	child_start(child);
-	usleep(SETTLE_US);
-	attach = attach_child(child);
-	for (unsigned int i = 0; i < 2; i++) {
-		int rc = read_lapic(attach);
-
-		cr_expect_eq(rc, lapic, "KVM_GET_LAPIC: %d", rc);
-		rc = kvm_vm(&attach->port, KVM_GET_IRQCHIP, &chip, sizeof(chip));
-		cr_expect_eq(rc, irqchip, "KVM_GET_IRQCHIP: %d", rc);
-	}
-	kvm_attach_end(attach, NULL);
-	nudge(child);
-	cr_expect(child_wait(&child->done, 2000), "the child did not survive");
-	cr_expect_eq(child->result, 1);
-	child_end(child);
-}
-
-Test(attach_traces, a_thread_without_filters_is_taken)
-{
-	if (child_skip())
-		return;
-	expect_seccomp(act_confined_errno, also_free, 0, 0);
-	expect_seccomp(act_confined_trap, also_free, 0, 0);
-	expect_seccomp(act_confined_kill, also_free, 0, 0);
-}
-
-Test(attach_traces, where_all_have_filters_each_call_finds_its_thread)
-{
-	if (child_skip())
-		return;
-	if (geteuid())
-		cr_skip("filters are shown to CAP_SYS_ADMIN only");
-	expect_seccomp(act_vm_only, also_vcpu_only, 0, 0);
-}
-
-Test(attach_traces, what_no_filter_allows_is_not_tried)
-{
-	if (child_skip())
-		return;
-	expect_seccomp(act_confined_kill, NULL, -EACCES, -EACCES);
-	expect_seccomp(act_confined_trap, NULL, -EACCES, -EACCES);
-	if (!geteuid())
-		expect_seccomp(act_vm_only, NULL, -EACCES, 0);
 }

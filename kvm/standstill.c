@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kvm/standstill_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "kvm/procfs_priv.h"
+
+#ifdef __x86_64__
+
+#define PATIENCE_NS 5000000 /* for a thread that waits for a disk or so, before its state is asked */
+#define STEP_NS 20000
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static struct tracee *find_tracee(struct standstill *s, pid_t tid)
+{
+	for (unsigned int i = 0; i < s->ntracees; i++)
+		if (s->tracees[i].tid == tid)
+			return &s->tracees[i];
+	return NULL;
+}
+
+/* Seize what is new among the threads. Return: how many, or -errno. */
+static int seize_new(struct standstill *s, const int *tids, int n)
+{
+	struct tracee *more = realloc(s->tracees, (s->ntracees + (unsigned int)n) * sizeof(*more));
+	int added = 0;
+
+	if (!more)
+		return -ENOMEM;
+	s->tracees = more;
+	for (int i = 0; i < n; i++) {
+		int rc;
+
+		if (find_tracee(s, tids[i]) || !procfs_runs_user_code(s->found->pid, tids[i]))
+			continue;
+		rc = tracee_seize(&s->tracees[s->ntracees], s->found->pid, tids[i]);
+		/* It may have ended just now. */
+		if (rc == -ESRCH || (rc && !procfs_runs_user_code(s->found->pid, tids[i])))
+			continue;
+		if (rc)
+			return rc;
+		s->ntracees++;
+		added++;
+	}
+	return added;
+}
+
+static int seize_all(struct standstill *s)
+{
+	char folder[64];
+	int *tids, n, added;
+
+	snprintf(folder, sizeof(folder), "/proc/%d/task", (int)s->found->pid);
+	n = procfs_numbers(folder, &tids);
+	if (n <= 0)
+		return n && n != -ENOENT ? n : -ESRCH;
+	added = seize_new(s, tids, n);
+	free(tids);
+	return added;
+}
+
+/* All ended: as a process that is not there. */
+static bool all_gone(const struct standstill *s)
+{
+	for (unsigned int i = 0; i < s->ntracees; i++)
+		if (s->tracees[i].state != TRACEE_GONE)
+			return false;
+	return true;
+}
+
+/*
+ * Wait until the threads from @first on have stopped. One that is deep in the kernel and does not come is no harm: before
+ * it runs an instruction it stops. (In KVM_RUN, none is that deep.)
+ */
+static int wait_all(struct standstill *s, unsigned int first)
+{
+	const struct timespec step = { 0, STEP_NS };
+	uint64_t begin = now_ns();
+
+	for (unsigned int i = first; i < s->ntracees; i++) {
+		struct tracee *t = &s->tracees[i];
+
+		for (tracee_look(t, false); t->state == TRACEE_RUNNING; tracee_look(t, false)) {
+			if (now_ns() - begin > PATIENCE_NS && procfs_cannot_stop(t->pid, t->tid))
+				break;
+			nanosleep(&step, NULL);
+		}
+	}
+	return all_gone(s) ? -ESRCH : 0;
+}
+
+/* Threads that still run can make new ones: until there are none. */
+static int stop_all(struct standstill *s)
+{
+	unsigned int done = 0;
+	int rc = seize_all(s);
+
+	s->begin_ns = now_ns();
+	while (rc > 0) {
+		for (unsigned int i = done; i < s->ntracees; i++)
+			tracee_interrupt(&s->tracees[i]);
+		rc = wait_all(s, done);
+		done = s->ntracees;
+		if (!rc)
+			rc = seize_all(s);
+	}
+	if (!rc && !s->ntracees)
+		rc = -ESRCH;
+	return rc;
+}
+
+static void rank_all(struct standstill *s)
+{
+	for (unsigned int i = 0; i < s->ntracees; i++) {
+		struct tracee *t = &s->tracees[i];
+
+		t->rank = TRACEE_FILTERED;
+		for (unsigned int j = 0; j < s->found->nthreads; j++)
+			if (s->found->threads[j].tid == t->tid && !s->found->threads[j].seccomp)
+				t->rank = TRACEE_FREE;
+		t->rank -= tracee_in_syscall(t);
+	}
+}
+
+/*
+ * Guests that spin on more vCPUs than there are CPUs would take turns with this thread, each for milliseconds, while the
+ * others still stand. No more than a wish: it takes CAP_SYS_NICE.
+ */
+static void hurry(struct standstill *s)
+{
+	const struct sched_param lowest = { 1 };
+	sigset_t all;
+
+	sigfillset(&all);
+	s->masked = !pthread_sigmask(SIG_SETMASK, &all, &s->signals);
+	s->hurried = sched_getscheduler(0) == SCHED_OTHER && !sched_setscheduler(0, SCHED_FIFO, &lowest);
+}
+
+/*
+ * This thread and the one that calls take turns, four times a call. On one CPU that is a switch, on two it wakes a CPU
+ * each time, which takes several times as long.
+ */
+static void move_near(struct standstill *s)
+{
+	cpu_set_t near;
+	int cpu = -1;
+
+	for (unsigned int wanted = 0; wanted < TRACEE_RANKS && cpu < 0; wanted++)
+		for (unsigned int i = 0; i < s->ntracees && cpu < 0; i++)
+			if (s->tracees[i].state == TRACEE_STOPPED && s->tracees[i].rank == wanted)
+				cpu = procfs_cpu(s->found->pid, s->tracees[i].tid);
+	if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof(s->cpus), &s->cpus))
+		return;
+	CPU_ZERO(&near);
+	CPU_SET(cpu, &near);
+	s->moved = !sched_setaffinity(0, sizeof(near), &near);
+}
+
+static void back_to_normal(struct standstill *s)
+{
+	const struct sched_param none = { 0 };
+
+	if (s->moved)
+		sched_setaffinity(0, sizeof(s->cpus), &s->cpus);
+	if (s->hurried)
+		sched_setscheduler(0, SCHED_OTHER, &none);
+	if (s->masked)
+		pthread_sigmask(SIG_SETMASK, &s->signals, NULL);
+}
+
+int standstill_begin(struct standstill *s, const struct kvm_found *found)
+{
+	int rc;
+
+	s->found = found;
+	hurry(s);
+	rc = stop_all(s);
+	rank_all(s);
+	move_near(s);
+	return rc;
+}
+
+void standstill_end(struct standstill *s, uint64_t *ret_ns)
+{
+	/* First what takes waiting, while no vCPU is in the way. */
+	for (unsigned int i = 0; i < s->ntracees; i++)
+		tracee_give_back(&s->tracees[i]);
+	for (unsigned int i = 0; i < s->ntracees; i++)
+		if (s->tracees[i].state == TRACEE_STOPPED)
+			tracee_release(&s->tracees[i]);
+	if (ret_ns)
+		*ret_ns = now_ns() - s->begin_ns;
+	/* Who ends this thread from now on does no harm: there is but waiting left, for those that have not stopped yet. */
+	back_to_normal(s);
+	for (unsigned int i = 0; i < s->ntracees; i++)
+		if (s->tracees[i].state != TRACEE_RELEASED)
+			tracee_release(&s->tracees[i]);
+	free(s->tracees);
+	*s = (struct standstill){ 0 };
+}
+
+#endif
