@@ -4,12 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/endian.h"
-#include "stream/qemu.h"
 #include "stream/qemu_device.h"
-#include "stream/qemu_ram.h"
-#include "stream/qemu_scan.h"
-#include "stream/vmdesc.h"
+#include "stream/qemu_read_priv.h"
 
 #define MAGIC 0x5145564du
 #define VERSION 3u
@@ -17,9 +13,6 @@
 
 /* The device part of a stream without vmdescription is held whole. */
 #define DEVICE_PART_MAX ((uint64_t)64 << 20)
-
-/* QEMU has some twenty-five. */
-#define CAPABILITIES_MAX 256u
 
 /* enum qemu_vm_cmd in migration/savevm.c. */
 enum {
@@ -36,237 +29,32 @@ enum {
 	CMD_SWITCHOVER_START = 11,
 };
 
-struct reader {
-	struct qemu_stream *s;
-	const struct qemu_read_options *opt;
-	struct irqs_error *reterr;
-	uint64_t pos;
-	struct qemu_ram_mode ram_mode;
-	uint32_t ram_id; /* section id of "ram" */
-	bool have_ram, know_footers;
-	struct vmdesc vmdesc; /* of the stream or of a twin */
-	bool have_vmdesc, twin;
-	uint64_t vmdesc_offset; /* of the stream's own, or the end of the input */
-	uint8_t *device_part;   /* without any vmdescription */
-	struct qemu_scan scan;
-};
-
-/* The codec mark of a section of the stream: its entry in the vmdescription, or this when there is none. */
-static const char from_stream;
-
-static int fail(struct reader *r, uint64_t at, const char *what)
-{
-	return irqs_fail(r->reterr, IRQS_MALFORMED, (int64_t)at, NULL, "%s", what);
-}
-
-static int peek(struct reader *r, uint64_t offset, size_t width, uint64_t *ret)
-{
-	const uint8_t *p;
-	int rc = source_peek(&r->s->source, offset, width, &p, r->reterr);
-
-	if (!rc)
-		*ret = get_be(p, width);
-	return rc;
-}
-
-static int take(struct reader *r, size_t width, uint64_t *ret)
-{
-	int rc = peek(r, r->pos, width, ret);
-
-	if (!rc)
-		r->pos += width;
-	return rc;
-}
-
-static struct qemu_item *add_item(struct reader *r, uint64_t start)
-{
-	struct qemu_stream *s = r->s;
-
-	if (s->nitems == s->items_capacity) {
-		size_t n = s->items_capacity ? s->items_capacity * 2 : 64;
-		struct qemu_item *more = realloc(s->items, n * sizeof(*more));
-
-		if (!more)
-			return NULL;
-		s->items = more;
-		s->items_capacity = n;
-	}
-	s->items[s->nitems] = (struct qemu_item){ .offset = start, .length = r->pos - start };
-	return &s->items[s->nitems++];
-}
-
-/* Bytes from @start to the position that stay as they are; neighbours become one piece. */
-static int add_raw(struct reader *r, uint64_t start, bool at_fixed_offset)
-{
-	struct qemu_item *last = r->s->nitems ? &r->s->items[r->s->nitems - 1] : NULL;
-
-	if (last && last->kind == QEMU_ITEM_RAW && last->offset + last->length == start) {
-		last->length = r->pos - last->offset;
-		last->at_fixed_offset |= at_fixed_offset;
-		return 0;
-	}
-	last = add_item(r, start);
-	if (!last)
-		return irqs_fail_nomem(r->reterr);
-	last->at_fixed_offset = at_fixed_offset;
-	return 0;
-}
-
-static int add_node_item(struct reader *r, uint64_t start, int kind, struct vms_node *n, uint32_t section_id)
-{
-	struct qemu_item *item = add_item(r, start);
-
-	if (!item)
-		return irqs_fail_nomem(r->reterr);
-	item->kind = kind;
-	item->node = n;
-	item->section_id = section_id;
-	return 0;
-}
-
-static int read_header(struct reader *r)
+static int read_header(struct qemu_reader *r)
 {
 	uint64_t magic, version;
 	int rc;
 
 	if (!r->s->source.size)
-		return fail(r, 0, "not a QEMU stream: the input is empty");
-	if ((rc = take(r, 4, &magic)))
+		return qemu_fail(r, 0, "not a QEMU stream: the input is empty");
+	if ((rc = qemu_take(r, 4, &magic)))
 		return rc;
 	if (magic != MAGIC)
-		return fail(r, 0, "not a QEMU stream: it does not start with \"QEVM\"");
-	if ((rc = take(r, 4, &version)))
+		return qemu_fail(r, 0, "not a QEMU stream: it does not start with \"QEVM\"");
+	if ((rc = qemu_take(r, 4, &version)))
 		return rc;
 	if (version == VERSION_COMPAT)
-		return fail(r, 4, "a stream of version 2, from before QEMU 0.11");
+		return qemu_fail(r, 4, "a stream of version 2, from before QEMU 0.11");
 	if (version != VERSION)
-		return fail(r, 4, "a stream of an unknown version");
-	return add_raw(r, 0, false);
+		return qemu_fail(r, 4, "a stream of an unknown version");
+	return qemu_add_raw(r, 0, false);
 }
 
-/* A VMS_INT or VMS_BYTES field at the position. */
-static int take_field(struct reader *r, struct vms_node *parent, const char *name, const char *type,
-		      uint32_t bytes, struct vms_node **ret)
-{
-	uint32_t width;
-	bool is_int = vms_int_type(type, &width, NULL);
-	struct vms_node *n = vms_node_create(&r->s->tree, is_int ? VMS_INT : VMS_BYTES, name, type);
-	int rc;
-
-	if (n)
-		n->data = arena_alloc(&r->s->tree.arena, bytes);
-	if (!n || !n->data)
-		return irqs_fail_nomem(r->reterr);
-	n->width = bytes;
-	n->offset = r->pos;
-	rc = source_read(&r->s->source, r->pos, n->data, bytes, r->reterr);
-	if (rc)
-		return rc;
-	r->pos += bytes;
-	vms_append(parent, n);
-	*ret = n;
-	return 0;
-}
-
-/* configuration/capabilities: a count, then names with a length byte each. */
-static int read_capabilities(struct reader *r, struct vms_node *sub)
-{
-	struct vms_node *count, *cap;
-	int rc = take_field(r, sub, "caps_count", "uint32", 4, &count);
-
-	if (rc)
-		return rc;
-	if (vms_element_get(count, 0) > CAPABILITIES_MAX)
-		return fail(r, count->offset, "an impossible number of capabilities");
-	for (uint32_t i = 0; i < vms_element_get(count, 0); i++) {
-		uint64_t len;
-
-		if ((rc = peek(r, r->pos, 1, &len)) ||
-		    (rc = take_field(r, sub, "capabilities", "capability", (uint32_t)len + 1, &cap)))
-			return rc;
-		cap->index = i;
-		if (len == strlen("mapped-ram") && !memcmp(cap->data + 1, "mapped-ram", len))
-			r->ram_mode.mapped_ram = true;
-		if (len == strlen("x-ignore-shared") && !memcmp(cap->data + 1, "x-ignore-shared", len))
-			r->ram_mode.ignore_shared = true;
-	}
-	return 0;
-}
-
-static int read_config_subsection(struct reader *r, struct vms_node *config)
-{
-	uint64_t len, version, at = r->pos;
-	char name[256];
-	struct vms_node *n, *field;
-	int rc;
-
-	r->pos++;
-	if ((rc = take(r, 1, &len)) || (rc = source_read(&r->s->source, r->pos, name, len, r->reterr)))
-		return rc;
-	name[len] = '\0';
-	if (strlen(name) != len)
-		return fail(r, at, "a subsection without a proper name");
-	r->pos += len;
-	if ((rc = take(r, 4, &version)))
-		return rc;
-	n = vms_node_create(&r->s->tree, VMS_SUBSECTION, name, NULL);
-	if (!n)
-		return irqs_fail_nomem(r->reterr);
-	n->vmsd = n->name;
-	n->version = (uint32_t)version;
-	n->offset = at;
-	vms_append(config, n);
-	if (!strcmp(name, "configuration/target-page-bits"))
-		return take_field(r, n, "target_page_bits", "uint32", 4, &field);
-	if (!strcmp(name, "configuration/uuid"))
-		return take_field(r, n, "uuid.data", "buffer", 16, &field);
-	if (!strcmp(name, "configuration/capabilities"))
-		return read_capabilities(r, n);
-	return irqs_fail(r->reterr, IRQS_MALFORMED, (int64_t)at, "configuration", "unknown subsection '%s'", name);
-}
-
-static int read_configuration(struct reader *r)
-{
-	struct vms_node *config, *len, *name;
-	uint64_t type, start = r->pos;
-	int rc = peek(r, r->pos, 1, &type);
-
-	if (rc || type != QEMU_VM_CONFIGURATION)
-		return rc; /* machine types up to 2.3 have none */
-	r->pos++;
-	config = vms_node_create(&r->s->tree, VMS_SECTION, "configuration", "configuration");
-	if (!config)
-		return irqs_fail_nomem(r->reterr);
-	config->vmsd = config->name;
-	config->version = 1;
-	config->offset = start;
-	config->codec = &from_stream;
-	vms_append(r->s->tree.machine, config);
-	rc = take_field(r, config, "len", "uint32", 4, &len);
-	if (rc)
-		return rc;
-	if (!vms_element_get(len, 0) || vms_element_get(len, 0) > 255)
-		return fail(r, start + 1, "a machine type name of impossible length");
-	rc = take_field(r, config, "name", "buffer", (uint32_t)vms_element_get(len, 0), &name);
-	if (rc)
-		return rc;
-	r->s->tree.machine->name = arena_strndup(&r->s->tree.arena, (char *)name->data, name->width);
-	if (!r->s->tree.machine->name)
-		return irqs_fail_nomem(r->reterr);
-	while (!(rc = peek(r, r->pos, 1, &type)) && type == QEMU_VM_SUBSECTION) {
-		rc = read_config_subsection(r, config);
-		if (rc)
-			return rc;
-	}
-	return rc ? rc : add_node_item(r, start, QEMU_ITEM_CONFIG, config, 0);
-}
-
-static int read_command(struct reader *r)
+static int read_command(struct qemu_reader *r)
 {
 	uint64_t cmd, len, start = r->pos++;
 	int rc;
 
-	if ((rc = take(r, 2, &cmd)) || (rc = take(r, 2, &len)))
+	if ((rc = qemu_take(r, 2, &cmd)) || (rc = qemu_take(r, 2, &len)))
 		return rc;
 	switch (cmd) {
 	case CMD_POSTCOPY_ADVISE:
@@ -291,39 +79,39 @@ static int read_command(struct reader *r)
 		return irqs_fail(r->reterr, IRQS_MALFORMED, (int64_t)start, NULL, "unknown command %" PRIu64, cmd);
 	}
 	if (len > r->s->source.size - r->pos)
-		return fail(r, r->s->source.size, "the input ends inside a command");
+		return qemu_fail(r, r->s->source.size, "the input ends inside a command");
 	r->pos += len;
-	return add_raw(r, start, false);
+	return qemu_add_raw(r, start, false);
 }
 
 /* Name, instance and version behind a section's id. */
-static int read_section_name(struct reader *r, char name[256], uint32_t *instance, uint32_t *version)
+static int read_section_name(struct qemu_reader *r, char name[256], uint32_t *instance, uint32_t *version)
 {
 	uint64_t len, v;
 	int rc;
 
-	if ((rc = take(r, 1, &len)) || (rc = source_read(&r->s->source, r->pos, name, len, r->reterr)))
+	if ((rc = qemu_take(r, 1, &len)) || (rc = source_read(&r->s->source, r->pos, name, len, r->reterr)))
 		return rc;
 	name[len] = '\0';
 	if (!len || strlen(name) != len)
-		return fail(r, r->pos, "a section without a proper name");
+		return qemu_fail(r, r->pos, "a section without a proper name");
 	r->pos += len;
-	if ((rc = take(r, 4, &v)))
+	if ((rc = qemu_take(r, 4, &v)))
 		return rc;
 	*instance = (uint32_t)v;
-	if ((rc = take(r, 4, &v)))
+	if ((rc = qemu_take(r, 4, &v)))
 		return rc;
 	*version = (uint32_t)v;
 	return 0;
 }
 
 /* The footer; the first section of a stream decides whether there are any. */
-static int read_footer(struct reader *r, uint32_t section_id)
+static int read_footer(struct qemu_reader *r, uint32_t section_id)
 {
 	uint64_t mark, id;
 	int rc;
 
-	rc = peek(r, r->pos, 1, &mark);
+	rc = qemu_peek(r, r->pos, 1, &mark);
 	if (rc)
 		return rc;
 	if (!r->know_footers) {
@@ -333,19 +121,19 @@ static int read_footer(struct reader *r, uint32_t section_id)
 	if (!r->s->has_footers)
 		return 0;
 	if (mark != QEMU_VM_SECTION_FOOTER)
-		return fail(r, r->pos, "no section footer where the section should end");
+		return qemu_fail(r, r->pos, "no section footer where the section should end");
 	r->pos++;
-	if ((rc = take(r, 4, &id)))
+	if ((rc = qemu_take(r, 4, &id)))
 		return rc;
-	return id == section_id ? 0 : fail(r, r->pos - 4, "the footer of another section");
+	return id == section_id ? 0 : qemu_fail(r, r->pos - 4, "the footer of another section");
 }
 
-static int read_iterable(struct reader *r, uint64_t type)
+static int read_iterable(struct qemu_reader *r, uint64_t type)
 {
 	uint64_t start = r->pos++, id;
 	uint32_t instance, version;
 	char name[256];
-	int rc = take(r, 4, &id);
+	int rc = qemu_take(r, 4, &id);
 
 	if (rc)
 		return rc;
@@ -362,16 +150,16 @@ static int read_iterable(struct reader *r, uint64_t type)
 		r->have_ram = true;
 		r->ram_id = (uint32_t)id;
 	} else if (!r->have_ram || id != r->ram_id) {
-		return fail(r, start, "a part of a section that never started");
+		return qemu_fail(r, start, "a part of a section that never started");
 	}
 	rc = qemu_ram_walk(&r->s->source, &r->pos, &r->ram_mode, &r->s->ram, r->reterr);
 	if (!rc)
 		rc = read_footer(r, (uint32_t)id);
-	return rc ? rc : add_raw(r, start, r->ram_mode.mapped_ram);
+	return rc ? rc : qemu_add_raw(r, start, r->ram_mode.mapped_ram);
 }
 
 /* Without a vmdescription: everything from here to the end, once. */
-static int load_device_part(struct reader *r, uint64_t start)
+static int load_device_part(struct qemu_reader *r, uint64_t start)
 {
 	uint64_t size = r->s->source.size - start;
 	int rc;
@@ -379,7 +167,7 @@ static int load_device_part(struct reader *r, uint64_t start)
 	if (r->device_part)
 		return 0;
 	if (size > DEVICE_PART_MAX)
-		return fail(r, start, "a device part of this size needs a vmdescription");
+		return qemu_fail(r, start, "a device part of this size needs a vmdescription");
 	r->device_part = malloc(size);
 	if (!r->device_part)
 		return irqs_fail_nomem(r->reterr);
@@ -394,7 +182,7 @@ static int load_device_part(struct reader *r, uint64_t start)
 	return rc;
 }
 
-static int scan_device(struct reader *r, uint64_t start, struct vms_node *n, uint32_t id)
+static int scan_device(struct qemu_reader *r, uint64_t start, struct vms_node *n, uint32_t id)
 {
 	uint64_t end;
 	int rc = load_device_part(r, start);
@@ -406,7 +194,7 @@ static int scan_device(struct reader *r, uint64_t start, struct vms_node *n, uin
 	return rc;
 }
 
-static int read_described(struct reader *r, const json_t *entry, struct vms_node *n)
+static int read_described(struct qemu_reader *r, const json_t *entry, struct vms_node *n)
 {
 	struct qemu_device_reader d = {
 		.tree = &r->s->tree,
@@ -422,7 +210,7 @@ static int read_described(struct reader *r, const json_t *entry, struct vms_node
 	return rc;
 }
 
-static int read_device(struct reader *r)
+static int read_device(struct qemu_reader *r)
 {
 	uint64_t start = r->pos++, id;
 	struct vms_node *n;
@@ -430,7 +218,7 @@ static int read_device(struct reader *r)
 	const char *text;
 	char name[256];
 	uint32_t instance, version;
-	int rc = take(r, 4, &id);
+	int rc = qemu_take(r, 4, &id);
 
 	if (!rc)
 		rc = read_section_name(r, name, &instance, &version);
@@ -442,7 +230,7 @@ static int read_device(struct reader *r)
 	n->instance = instance;
 	n->version = version;
 	n->offset = start;
-	n->codec = &from_stream;
+	n->codec = &qemu_from_stream;
 	vms_append(r->s->tree.machine, n);
 	if (r->have_vmdesc) {
 		entry = vmdesc_take(&r->vmdesc, name, instance, &text);
@@ -459,11 +247,11 @@ static int read_device(struct reader *r)
 	json_decref(entry);
 	if (!rc)
 		rc = read_footer(r, (uint32_t)id);
-	return rc ? rc : add_node_item(r, start, QEMU_ITEM_DEVICE, n, (uint32_t)id);
+	return rc ? rc : qemu_add_node_item(r, start, QEMU_ITEM_DEVICE, n, (uint32_t)id);
 }
 
 /* Behind the end mark: the vmdescription, then whatever a tool padded the file with. */
-static int read_tail(struct reader *r)
+static int read_tail(struct qemu_reader *r)
 {
 	struct qemu_stream *s = r->s;
 	uint64_t start = r->pos;
@@ -472,9 +260,9 @@ static int read_tail(struct reader *r)
 		struct qemu_item *item;
 
 		if (start != r->vmdesc_offset)
-			return fail(r, start, "bytes between the last section and the vmdescription");
+			return qemu_fail(r, start, "bytes between the last section and the vmdescription");
 		r->pos = start + VMDESC_HEADER + s->vmdesc_size;
-		item = add_item(r, start);
+		item = qemu_add_item(r, start);
 		if (!item)
 			return irqs_fail_nomem(r->reterr);
 		item->kind = QEMU_ITEM_VMDESC;
@@ -482,21 +270,21 @@ static int read_tail(struct reader *r)
 	}
 	for (r->pos = start; r->pos < s->source.size; r->pos++) {
 		uint64_t byte;
-		int rc = peek(r, r->pos, 1, &byte);
+		int rc = qemu_peek(r, r->pos, 1, &byte);
 
 		if (rc)
 			return rc;
 		if (byte)
-			return fail(r, r->pos, s->has_vmdesc ? "bytes behind the end of the stream" : "bytes behind the end of the stream: a broken vmdescription?");
+			return qemu_fail(r, r->pos, s->has_vmdesc ? "bytes behind the end of the stream" : "bytes behind the end of the stream: a broken vmdescription?");
 	}
-	return r->pos > start ? add_raw(r, start, false) : 0;
+	return r->pos > start ? qemu_add_raw(r, start, false) : 0;
 }
 
-static int read_sections(struct reader *r)
+static int read_sections(struct qemu_reader *r)
 {
 	for (;;) {
 		uint64_t type, start = r->pos;
-		int rc = peek(r, r->pos, 1, &type);
+		int rc = qemu_peek(r, r->pos, 1, &type);
 
 		if (rc)
 			return rc;
@@ -514,7 +302,7 @@ static int read_sections(struct reader *r)
 			break;
 		case QEMU_VM_EOF:
 			r->pos++;
-			rc = add_raw(r, start, false);
+			rc = qemu_add_raw(r, start, false);
 			return rc ? rc : read_tail(r);
 		default:
 			return irqs_fail(r->reterr, IRQS_MALFORMED, (int64_t)start, NULL,
@@ -535,7 +323,7 @@ static int compare_ids(const void *a, const void *b)
 }
 
 /* QEMU gives every section an id of its own. Two may share name and instance: an isapc has "isa-ide" 0 twice. */
-static int check_sections(struct reader *r)
+static int check_sections(struct qemu_reader *r)
 {
 	const struct qemu_item **list = malloc((r->s->nitems + 1) * sizeof(*list)), *twice = NULL;
 	char path[160];
@@ -559,7 +347,7 @@ static int check_sections(struct reader *r)
 }
 
 /* The stream's own vmdescription, else the twin's. */
-static int load_vmdesc(struct reader *r)
+static int load_vmdesc(struct qemu_reader *r)
 {
 	struct qemu_stream *s = r->s;
 	int rc = vmdesc_find(&s->source, &r->vmdesc_offset, &s->vmdesc_size, r->reterr);
@@ -587,7 +375,7 @@ static int load_vmdesc(struct reader *r)
 int qemu_stream_read(struct qemu_stream *s, int fd, const struct qemu_read_options *opt, struct irqs_error *reterr)
 {
 	static const struct qemu_read_options none;
-	struct reader r = { .s = s, .opt = opt ? opt : &none, .reterr = reterr };
+	struct qemu_reader r = { .s = s, .opt = opt ? opt : &none, .reterr = reterr };
 	int rc;
 
 	memset(s, 0, sizeof(*s));
@@ -600,7 +388,7 @@ int qemu_stream_read(struct qemu_stream *s, int fd, const struct qemu_read_optio
 	if (!rc)
 		rc = load_vmdesc(&r);
 	if (!rc)
-		rc = read_configuration(&r);
+		rc = qemu_read_configuration(&r);
 	if (!rc)
 		rc = read_sections(&r);
 	if (!rc)

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the readers of a stream's parts share: a position in the input, and the pieces found so far. */
+#ifndef IRQSHIFT_STREAM_QEMU_READ_PRIV_H
+#define IRQSHIFT_STREAM_QEMU_READ_PRIV_H
+
+#include "stream/qemu.h"
+#include "stream/qemu_ram.h"
+#include "stream/qemu_scan.h"
+#include "stream/vmdesc.h"
+
+struct qemu_reader {
+	struct qemu_stream *s;
+	const struct qemu_read_options *opt;
+	struct irqs_error *reterr;
+	uint64_t pos;
+	struct qemu_ram_mode ram_mode;
+	uint32_t ram_id; /* section id of "ram" */
+	bool have_ram, know_footers;
+	struct vmdesc vmdesc; /* of the stream or of a twin */
+	bool have_vmdesc, twin;
+	uint64_t vmdesc_offset; /* of the stream's own, or the end of the input */
+	uint8_t *device_part;   /* without any vmdescription */
+	struct qemu_scan scan;
+};
+
+/* The codec mark of a section of the stream: its entry in the vmdescription, or this when there is none. */
+extern const char qemu_from_stream;
+
+/* qemu_fail - the input is malformed at @at. Return: -EBADMSG. */
+int qemu_fail(struct qemu_reader *r, uint64_t at, const char *what);
+
+/* qemu_peek/qemu_take - a big-endian integer of @width bytes; taking it moves the position. */
+int qemu_peek(struct qemu_reader *r, uint64_t offset, size_t width, uint64_t *ret);
+int qemu_take(struct qemu_reader *r, size_t width, uint64_t *ret);
+
+/* qemu_add_item - a new last piece, from @start to the position; NULL: no memory. */
+struct qemu_item *qemu_add_item(struct qemu_reader *r, uint64_t start);
+
+/* qemu_add_raw - bytes from @start to the position that stay as they are; neighbours become one piece. */
+int qemu_add_raw(struct qemu_reader *r, uint64_t start, bool at_fixed_offset);
+
+/* qemu_add_node_item - a piece that is written from @n. */
+int qemu_add_node_item(struct qemu_reader *r, uint64_t start, int kind, struct vms_node *n, uint32_t section_id);
+
+/* qemu_read_configuration - the configuration section, where there is one. */
+int qemu_read_configuration(struct qemu_reader *r);
+
+#endif
