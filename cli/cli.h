@@ -72,6 +72,9 @@ struct cli_input {
  * Return: 0, or the exit status after the error was printed.
  */
 int cli_open(struct cli_input *in, const char *path, const char *vmdesc);
+
+/* cli_open_whole - as cli_open(), and read the RAM of a stream from end to end: its pages are counted and checked. */
+int cli_open_whole(struct cli_input *in, const char *path, const char *vmdesc);
 void cli_close(struct cli_input *in);
 
 /* cli_open_stream - as cli_open(), for what needs a QEMU stream: other formats are a mistake of the user. */

@@ -25,13 +25,21 @@ static bool wanted(const struct vms_node *section, const struct cli_choice *choi
 
 static int set_ram(json_t *o, const struct qemu_ram *ram)
 {
-	json_t *r = json_pack("{s:I, s:i, s:i, s:I, s:I, s:I, s:I, s:I}", "total_bytes", (json_int_t)ram->total_bytes,
-			      "blocks", ram->blocks, "sections", ram->sections, "normal_pages",
-			      (json_int_t)ram->normal_pages, "zero_pages", (json_int_t)ram->zero_pages, "xbzrle_pages",
-			      (json_int_t)ram->xbzrle_pages, "compressed_pages", (json_int_t)ram->compressed_pages,
-			      "mapped_bytes", (json_int_t)ram->mapped_bytes);
+	json_t *r = json_pack("{s:I, s:i}", "total_bytes", (json_int_t)ram->total_bytes, "blocks", ram->blocks);
+	int rc = 0;
 
-	return json_object_set_new(o, "ram", r);
+	/* What was not counted is not 0. */
+	if (!ram->skipped) {
+		json_t *counts = json_pack("{s:i, s:I, s:I, s:I, s:I, s:I}", "sections", ram->sections, "normal_pages",
+					   (json_int_t)ram->normal_pages, "zero_pages", (json_int_t)ram->zero_pages,
+					   "xbzrle_pages", (json_int_t)ram->xbzrle_pages, "compressed_pages",
+					   (json_int_t)ram->compressed_pages, "mapped_bytes",
+					   (json_int_t)ram->mapped_bytes);
+
+		rc = json_object_update(r, counts);
+		json_decref(counts);
+	}
+	return rc | json_object_set_new(o, "ram", r);
 }
 
 static int show_json(const struct cli_input *in, const char *from, const struct cli_choice *choice)
@@ -66,10 +74,12 @@ static void print_summary(const struct qemu_stream *s, const char *from, const c
 		printf("  %s\n", evidence);
 	printf("  %s vmdescription, %s section footers\n", s->has_vmdesc ? "with" : "without",
 	       s->has_footers ? "with" : "without");
-	printf("ram: %" PRIu64 " MiB in %" PRIu32 " blocks; pages: %" PRIu64 " normal, %" PRIu64 " zero, %" PRIu64
-	       " XBZRLE, %" PRIu64 " compressed; %" PRIu64 " MiB mapped\n",
-	       r->total_bytes >> 20, r->blocks, r->normal_pages, r->zero_pages, r->xbzrle_pages, r->compressed_pages,
-	       r->mapped_bytes >> 20);
+	printf("ram: %" PRIu64 " MiB in %" PRIu32 " blocks", r->total_bytes >> 20, r->blocks);
+	if (!r->skipped)
+		printf("; pages: %" PRIu64 " normal, %" PRIu64 " zero, %" PRIu64 " XBZRLE, %" PRIu64
+		       " compressed; %" PRIu64 " MiB mapped",
+		       r->normal_pages, r->zero_pages, r->xbzrle_pages, r->compressed_pages, r->mapped_bytes >> 20);
+	putchar('\n');
 }
 
 static void show_section(const struct vms_node *n, const struct show *show, bool raw)
@@ -167,12 +177,14 @@ static int run(int argc, char **argv)
 		{ "vmdesc", required_argument, NULL, 'd' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "raw", no_argument, NULL, 'r' },
+		{ "ram", no_argument, NULL, 'm' },
 		{ "color", required_argument, NULL, 'c' },
 		{ 0 },
 	};
 	const char *vmdesc = NULL, *color = NULL;
 	struct show show = { 0 };
 	struct cli_input in;
+	bool ram = false;
 	int c, status;
 
 	opterr = 0;
@@ -181,6 +193,8 @@ static int run(int argc, char **argv)
 			show.json = true;
 		else if (c == 'r')
 			show.raw = true;
+		else if (c == 'm')
+			ram = true;
 		else if (c == 'd')
 			vmdesc = optarg;
 		else if (c == 'c')
@@ -193,7 +207,7 @@ static int run(int argc, char **argv)
 	if (!cli_out_init(&show.out, color))
 		return cli_usage(&cmd_show, "--color %s: auto, always or never", color);
 	show.choice = (struct cli_choice){ argv + optind + 1, argc - optind - 1 };
-	status = cli_open(&in, argv[optind], vmdesc);
+	status = ram ? cli_open_whole(&in, argv[optind], vmdesc) : cli_open(&in, argv[optind], vmdesc);
 	if (status)
 		return status;
 	status = cli_is_snapshot(&in) ? show_snapshot(&in, &show) : show_stream(&in, &show);
@@ -204,10 +218,11 @@ static int run(int argc, char **argv)
 const struct cli_command cmd_show = {
 	.name = "show",
 	.run = run,
-	.usage = "[--json] [--raw] [--color WHEN] [--vmdesc F] IN [SECTION]...",
+	.usage = "[--json] [--raw] [--ram] [--color WHEN] [--vmdesc F] IN [SECTION]...",
 	.summary = "print the tree of a stream or snapshot, the interrupt controllers decoded register by register",
 	.help = "  SECTION     only these: \"apic\", \"apic[1]\", \"kvm-ioapic\", \"cpu\"...\n"
 		"  --json      print as JSON: the vmdescription with the values in it; of a snapshot, its twin in JSON\n"
-		"  --raw       print the fields of interrupt controllers, too, as they are in the input\n" CLI_COLOR_HELP
+		"  --raw       print the fields of interrupt controllers, too, as they are in the input\n"
+		"  --ram       read a stream's RAM, too: count its pages and check their headers\n" CLI_COLOR_HELP
 		"  --vmdesc F  take the vmdescription from F (a stream of a twin machine, or the JSON)\n",
 };

@@ -67,9 +67,14 @@ static int read_tree(struct cli_input *in, struct irqs_error *reterr)
 	return rc;
 }
 
-static int read_input(struct cli_input *in, const char *twin, size_t twin_size, struct irqs_error *reterr)
+static int read_input(struct cli_input *in, const char *twin, size_t twin_size, bool ram, struct irqs_error *reterr)
 {
-	const struct qemu_read_options opt = { .find_desc = apic_find_desc, .twin_vmdesc = twin, .twin_vmdesc_size = twin_size };
+	const struct qemu_read_options opt = {
+		.find_desc = apic_find_desc,
+		.twin_vmdesc = twin,
+		.twin_vmdesc_size = twin_size,
+		.skip_ram = !ram,
+	};
 	int rc = detect(in, reterr);
 
 	if (rc)
@@ -83,7 +88,7 @@ static int read_input(struct cli_input *in, const char *twin, size_t twin_size, 
 	return rc;
 }
 
-int cli_open(struct cli_input *in, const char *path, const char *vmdesc)
+static int open_input(struct cli_input *in, const char *path, const char *vmdesc, bool ram)
 {
 	struct irqs_error err = { 0 };
 	size_t twin_size = 0;
@@ -95,7 +100,7 @@ int cli_open(struct cli_input *in, const char *path, const char *vmdesc)
 		return rc;
 	*in = (struct cli_input){ .path = path, .mode = 0600 };
 	in->fd = cli_open_file(path, &err);
-	rc = in->fd < 0 ? in->fd : read_input(in, twin, twin_size, &err);
+	rc = in->fd < 0 ? in->fd : read_input(in, twin, twin_size, ram, &err);
 	free(twin);
 	if (rc) {
 		cli_close_file(in->fd);
@@ -104,6 +109,16 @@ int cli_open(struct cli_input *in, const char *path, const char *vmdesc)
 	if (!fstat(in->fd, &st) && S_ISREG(st.st_mode))
 		in->mode = st.st_mode & 0666;
 	return 0;
+}
+
+int cli_open(struct cli_input *in, const char *path, const char *vmdesc)
+{
+	return open_input(in, path, vmdesc, false);
+}
+
+int cli_open_whole(struct cli_input *in, const char *path, const char *vmdesc)
+{
+	return open_input(in, path, vmdesc, true);
 }
 
 int cli_open_stream(struct cli_input *in, const char *path, const char *vmdesc)

@@ -4,7 +4,8 @@
  * 10.0): read into a tree, written back from it. RAM is never held: it stays in the input and is copied from
  * there. Everything that is not edited comes out byte for byte as it went in.
  *
- * Reading is linear in the size of the input; memory is that of the device state and its vmdescription.
+ * Reading is linear in the size of the input, or with skip_ram in that of the device state and its vmdescription; so is
+ * memory in both cases.
  */
 #ifndef IRQSHIFT_STREAM_QEMU_H
 #define IRQSHIFT_STREAM_QEMU_H
@@ -51,6 +52,7 @@ struct qemu_ram {
 	uint64_t normal_pages, zero_pages, xbzrle_pages, compressed_pages;
 	uint64_t mapped_bytes; /* file space of mapped-ram blocks */
 	uint32_t blocks, sections;
+	bool skipped; /* only the sections before the first page were read: pages are not counted */
 };
 
 struct qemu_stream {
@@ -72,6 +74,8 @@ struct qemu_read_options {
 	/* A vmdescription from a twin machine, used when the stream has none; NULL: none. */
 	const char *twin_vmdesc;
 	size_t twin_vmdesc_size;
+	/* Do not read the RAM's pages where the vmdescription says where the devices behind them begin. */
+	bool skip_ram;
 };
 
 /**

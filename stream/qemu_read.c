@@ -6,6 +6,7 @@
 
 #include "stream/qemu_device.h"
 #include "stream/qemu_read_priv.h"
+#include "stream/qemu_tail.h"
 
 #define MAGIC 0x5145564du
 #define VERSION 3u
@@ -128,6 +129,22 @@ static int read_footer(struct qemu_reader *r, uint32_t section_id)
 	return id == section_id ? 0 : qemu_fail(r, r->pos - 4, "the footer of another section");
 }
 
+/* From behind the first section of RAM to the devices, when the end of the stream says where they begin. */
+static int skip_ram(struct qemu_reader *r)
+{
+	uint64_t start = r->pos, end;
+	int rc;
+
+	if (!r->opt->skip_ram || !r->s->has_vmdesc || !r->s->has_footers)
+		return 0;
+	rc = qemu_tail_find(&r->s->source, &r->vmdesc, r->vmdesc_offset, r->ram_id, &end, r->reterr);
+	if (rc || end <= start)
+		return rc == -ENOENT ? 0 : rc;
+	r->s->ram.skipped = true;
+	r->pos = end;
+	return qemu_add_raw(r, start, r->ram_mode.mapped_ram);
+}
+
 static int read_iterable(struct qemu_reader *r, uint64_t type)
 {
 	uint64_t start = r->pos++, id;
@@ -155,7 +172,9 @@ static int read_iterable(struct qemu_reader *r, uint64_t type)
 	rc = qemu_ram_walk(&r->s->source, &r->pos, &r->ram_mode, &r->s->ram, r->reterr);
 	if (!rc)
 		rc = read_footer(r, (uint32_t)id);
-	return rc ? rc : qemu_add_raw(r, start, r->ram_mode.mapped_ram);
+	if (!rc)
+		rc = qemu_add_raw(r, start, r->ram_mode.mapped_ram);
+	return rc || type != QEMU_VM_SECTION_START ? rc : skip_ram(r);
 }
 
 /* Without a vmdescription: everything from here to the end, once. */
