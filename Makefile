@@ -191,7 +191,7 @@ fuzz: $(fuzz_bin)
 
 $(O)/fuzz/.setup: scripts/setup
 	$(Q)scripts/setup fuzz && mkdir -p $(@D) && touch $@
-fuzz_flags := -O1 -g -std=c11 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+fuzz_flags := -O1 -g -std=c11 -Wno-gnu-variable-sized-type-not-at-end -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 $(fuzz_bin): $(O)/fuzz/%: tests/fuzz/%.c $(lib_src) $(wildcard $(foreach d,base vmstate stream apic filters kvm userspace,$d/*.h)) | $(O)/fuzz/.setup
 	$(call say,FUZZ,$@)mkdir -p $(@D) && $(FUZZ_CC) $(CPPFLAGS) $(fuzz_flags) -o $@ $(filter %.c,$^) $(LDLIBS)
 

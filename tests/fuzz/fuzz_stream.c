@@ -62,6 +62,15 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 		sb_init(&b);
 		sb_prologue(&b);
+		sb_device(&b, "apic", 0, "apic", 3);
+		sb_int(&b, "apicbase", "uint32", 4, 0xfee00900);
+		sb_device_end(&b);
+		sb_eof(&b);
+		sb_vmdesc(&b);
+		seed_write(folder, "ram-to-jump-over", b.out.data, b.out.size);
+		sb_deinit(&b);
+		sb_init(&b);
+		sb_prologue(&b);
 		sb_eof(&b);
 		seed_write(folder, "ram-only", b.out.data, b.out.size);
 		sb_deinit(&b);
@@ -148,6 +157,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct qemu_read_options opt = { .find_desc = find_desc };
 
 	check(data, size, &opt);
+	opt.skip_ram = true;
+	check(data, size, &opt);
+	opt.skip_ram = false;
 	opt.twin_vmdesc = (const char *)twin.json.data;
 	opt.twin_vmdesc_size = twin.json.size;
 	check(data, size, &opt);
