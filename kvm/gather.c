@@ -13,6 +13,9 @@
 #define MSRS_MAX 16
 #define MSR_TSC_DEADLINE 0x6e0
 
+/* How long an interrupt of the host's timer may be on its way. */
+#define LATE_NS 200000
+
 struct msr_list {
 	struct kvm_msrs head;
 	struct kvm_msr_entry entries[MSRS_MAX];
@@ -94,6 +97,13 @@ static uint32_t bus_cycle(const struct gather *g)
 	return g->options.bus_cycle_ns ? g->options.bus_cycle_ns : 1;
 }
 
+static int let_settle(const struct gather *g, unsigned int i)
+{
+	int rc = g->options.settle(g->port, i);
+
+	return rc < 0 ? failed(g, rc, "letting timers settle", i) : 0;
+}
+
 /* What the page said before, and when, is left in the state for take_lapic(). */
 static int settle(const struct gather *g, unsigned int i)
 {
@@ -102,9 +112,25 @@ static int settle(const struct gather *g, unsigned int i)
 
 	s->initial_count_load_time = now_ns();
 	rc = take_page(g, i);
-	if (!rc)
-		rc = g->options.settle(g->port, i);
-	return rc < 0 ? failed(g, rc, "letting timers settle", i) : rc;
+	return rc ? rc : let_settle(g, i);
+}
+
+/* One sleep for all vCPUs: an interrupt that is on its way takes microseconds, or some ten times that in a VM. */
+static int settle_late(const struct gather *g)
+{
+	const struct timespec nap = { .tv_nsec = LATE_NS };
+	bool slept = false;
+	int rc = 0;
+
+	for (unsigned int i = 0; i < g->port->nvcpus && !rc; i++) {
+		if (!kvm_timer_may_be_late(&g->state->lapics[i]))
+			continue;
+		if (!slept)
+			nanosleep(&nap, NULL);
+		slept = true;
+		rc = let_settle(g, i);
+	}
+	return rc;
 }
 
 static int take_mp_state(const struct gather *g, unsigned int i)
@@ -164,15 +190,25 @@ static void name_id(struct lapic_state *s, uint32_t id)
 static int take_lapic(const struct gather *g, unsigned int i)
 {
 	struct lapic_state *s = &g->state->lapics[i];
-	uint32_t before = lapic_reg(s, LAPIC_TMCCT);
+	const struct kvm_timer_before before = kvm_timer_before(s, s->initial_count_load_time);
 	int rc = take_page(g, i);
 
 	if (!rc)
 		rc = take_deadline(g, i);
 	if (!rc && g->options.settle)
-		kvm_timer_merge_count(s, before, (uint64_t)(now_ns() - s->initial_count_load_time) / bus_cycle(g));
+		kvm_timer_merge_count(s, &before, now_ns(), bus_cycle(g));
 	s->initial_count_load_time = 0;
 	return rc;
+}
+
+/* As the events say it later: take_lapic() looks at it. */
+static void take_injected(struct lapic_state *s, const struct kvm_sregs *sregs)
+{
+	s->interrupt_injected = -1;
+	for (int i = 0; i < 4; i++)
+		if (sregs->interrupt_bitmap[i])
+			s->interrupt_injected = i * 64 + __builtin_ctzll(sregs->interrupt_bitmap[i]);
+	lapic_set_known(s, LAPIC_KNOWN_INTERRUPT_INJECTED, true);
 }
 
 static int take_registers(const struct gather *g, unsigned int i)
@@ -187,6 +223,8 @@ static int take_registers(const struct gather *g, unsigned int i)
 		rc = take(g, i, &g->regs, KVM_GET_REGS, &regs, sizeof(regs), "KVM_GET_REGS");
 	if (rc)
 		return rc;
+	if (lapic_knows(s, LAPIC_KNOWN_APIC_BASE))
+		take_injected(s, &sregs);
 	khz = kvm_vcpu(g->port, i, KVM_GET_TSC_KHZ, NULL, 0);
 	/* -EIO where the frequency of the host's TSC is not constant: not known then */
 	if (khz > 0) {
@@ -305,12 +343,19 @@ static int each(const struct gather *g, take_fn *fn)
 	return rc;
 }
 
+static int settle_all(const struct gather *g)
+{
+	int rc = each(g, settle);
+
+	return rc ? rc : settle_late(g);
+}
+
 static int take_all(const struct gather *g)
 {
 	int rc = each(g, check_run);
 
 	if (!rc && g->options.settle && g->probe->mode != IRQCHIP_NONE)
-		rc = each(g, settle);
+		rc = settle_all(g);
 	if (!rc && !g->options.no_mp_state)
 		rc = each(g, take_mp_state);
 	if (!rc)

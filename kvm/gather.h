@@ -24,7 +24,8 @@ struct kvm_gather_options {
 	/*
 	 * kvm_own_settle(), or NULL: then whether a one-shot whose count is 0 has interrupted cannot be told, and it is
 	 * taken to be due (a second interrupt is harmless, a lost one is not); a tick of a periodic timer that was not
-	 * injected yet is lost.
+	 * injected yet is lost. Called for each vCPU, and once more, 0.2 ms later, for each whose count is over without
+	 * a request: KVM computes it from the time, and the interrupt of the host's timer may still be on its way.
 	 */
 	int (*settle)(struct kvm_port *port, unsigned int vcpu);
 	/*

@@ -16,30 +16,77 @@ static bool masked(const struct lapic_state *s)
 	return lapic_reg(s, LAPIC_LVTT) & LAPIC_LVT_MASKED;
 }
 
-bool kvm_timer_seen(const struct lapic_state *s)
+static bool injected(const struct lapic_state *s)
+{
+	return lapic_knows(s, LAPIC_KNOWN_INTERRUPT_INJECTED) && s->interrupt_injected == timer_vector(s);
+}
+
+/* Requested, in service or injected: how a timer without a second read is known to have interrupted. */
+static bool seen(const struct lapic_state *s)
 {
 	uint8_t vector = timer_vector(s);
 
-	return lapic_bank_test(s, LAPIC_IRR, vector) || lapic_bank_test(s, LAPIC_ISR, vector) ||
-	       (lapic_knows(s, LAPIC_KNOWN_INTERRUPT_INJECTED) && s->interrupt_injected == vector);
+	return lapic_bank_test(s, LAPIC_IRR, vector) || lapic_bank_test(s, LAPIC_ISR, vector) || injected(s);
 }
 
-void kvm_timer_merge_count(struct lapic_state *s, uint32_t before, uint64_t cycles)
+/* An APIC that its base switches off has no timer that counts. */
+static bool delivers(const struct lapic_state *s)
 {
-	uint64_t left = (uint64_t)before << lapic_count_shift(lapic_reg(s, LAPIC_TDCR));
-	enum lapic_timer_mode mode = lapic_timer_mode(s);
-	uint32_t now = lapic_reg(s, LAPIC_TMCCT);
-	bool ran_out = (mode == LAPIC_TIMER_ONE_SHOT && before && !now) || (mode == LAPIC_TIMER_PERIODIC && before && (now > before || cycles >= left));
+	return !masked(s) && timer_vector(s) >= 16 && lapic_reg(s, LAPIC_SVR) & LAPIC_SVR_ENABLE;
+}
 
-	if (ran_out && !masked(s) && !kvm_timer_seen(s) && timer_vector(s) >= 16 && lapic_enabled(s))
+static bool counts(const struct lapic_state *s)
+{
+	enum lapic_timer_mode mode = lapic_timer_mode(s);
+
+	return lapic_reg(s, LAPIC_TMICT) && (mode == LAPIC_TIMER_ONE_SHOT || mode == LAPIC_TIMER_PERIODIC);
+}
+
+bool kvm_timer_may_be_late(const struct lapic_state *s)
+{
+	return counts(s) && delivers(s) && !lapic_reg(s, LAPIC_TMCCT) && !lapic_bank_test(s, LAPIC_IRR, timer_vector(s));
+}
+
+struct kvm_timer_before kvm_timer_before(const struct lapic_state *s, int64_t ns)
+{
+	return (struct kvm_timer_before){
+		.ns = ns,
+		.count = lapic_reg(s, LAPIC_TMCCT),
+		.in_service = lapic_bank_test(s, LAPIC_ISR, timer_vector(s)),
+	};
+}
+
+/* In service since before, it is that of an earlier time: a handler can arm the timer before its EOI. */
+static bool came_since(const struct lapic_state *s, const struct kvm_timer_before *before)
+{
+	uint8_t vector = timer_vector(s);
+
+	return lapic_bank_test(s, LAPIC_IRR, vector) || injected(s) || (lapic_bank_test(s, LAPIC_ISR, vector) && !before->in_service);
+}
+
+void kvm_timer_merge_count(struct lapic_state *s, const struct kvm_timer_before *before, int64_t ns, uint32_t bus_cycle_ns)
+{
+	uint64_t left = (uint64_t)before->count << lapic_count_shift(lapic_reg(s, LAPIC_TDCR));
+	uint64_t cycles = (uint64_t)(ns - before->ns) / bus_cycle_ns;
+	uint32_t now = lapic_reg(s, LAPIC_TMCCT);
+	bool ran_out;
+
+	if (!counts(s) || !delivers(s))
+		return;
+	if (lapic_timer_mode(s) == LAPIC_TIMER_ONE_SHOT)
+		ran_out = before->count && !now;
+	else
+		ran_out = now > before->count || cycles >= left;
+	if (ran_out && !came_since(s, before))
 		lapic_bank_set(s, LAPIC_IRR, timer_vector(s));
 }
 
+/* The guest does not run in between: what is in service was so before the deadline was over. */
 void kvm_timer_merge_deadline(struct lapic_state *s, uint64_t before, uint64_t after)
 {
 	uint64_t deadline = after;
 
-	if (before && !after && !masked(s) && !kvm_timer_seen(s))
+	if (before && !after && !masked(s) && !lapic_bank_test(s, LAPIC_IRR, timer_vector(s)))
 		deadline = before;
 	s->tsc_deadline = deadline;
 	lapic_set_known(s, LAPIC_KNOWN_TSC_DEADLINE, true);
@@ -66,7 +113,7 @@ static bool count_remaining(const struct lapic_state *s, uint32_t bus_cycle_ns, 
 		return false;
 	if (!count && lapic_timer_mode(s) == LAPIC_TIMER_PERIODIC)
 		count = initial;
-	if (!count && (settled || masked(s) || kvm_timer_seen(s)))
+	if (!count && (settled || masked(s) || seen(s)))
 		return false;
 	*ret = (uint64_t)count * lapic_divide(lapic_reg(s, LAPIC_TDCR)) * bus_cycle_ns;
 	return true;

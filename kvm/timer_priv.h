@@ -5,18 +5,31 @@
 
 #include "apic/lapic.h"
 
-/* kvm_timer_seen - whether the timer's vector is requested, in service, or injected. */
-bool kvm_timer_seen(const struct lapic_state *s);
+/*
+ * kvm_timer_may_be_late - the count is over, and no request is to be seen: it interrupted long ago, or the host's timer
+ * interrupt is still on its way, for KVM computes the count from the time.
+ */
+bool kvm_timer_may_be_late(const struct lapic_state *s);
+
+/* What the first read said, at @ns of CLOCK_MONOTONIC. */
+struct kvm_timer_before {
+	int64_t ns;
+	uint32_t count;
+	bool in_service; /* the timer's vector */
+};
+
+struct kvm_timer_before kvm_timer_before(const struct lapic_state *s, int64_t ns);
 
 /*
- * kvm_timer_merge_count - a timer that ran out between a read with @before left, @cycles of the bus ago, and this one
- * must not be lost: without its vector's bit it may wait inside KVM, so the vector is requested.
+ * kvm_timer_merge_count - a timer that ran out between the first read and this one, at @ns, must not be lost: when its
+ * vector did not come since, it may wait inside KVM, so it is requested. A periodic count is never 0 for longer than
+ * the host's interrupt is on its way: 0 before is a tick of this time.
  */
-void kvm_timer_merge_count(struct lapic_state *s, uint32_t before, uint64_t cycles);
+void kvm_timer_merge_count(struct lapic_state *s, const struct kvm_timer_before *before, int64_t ns, uint32_t bus_cycle_ns);
 
 /*
  * kvm_timer_merge_deadline - the deadline, read as @before ahead of the LAPIC and as @after behind it: one that was
- * cleared in between without its vector being seen stands, in the past, and is due.
+ * cleared in between without its vector being requested stands, in the past, and is due.
  */
 void kvm_timer_merge_deadline(struct lapic_state *s, uint64_t before, uint64_t after);
 

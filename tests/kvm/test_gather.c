@@ -319,6 +319,79 @@ Test(kvm_gather, a_timer_that_runs_out_behind_the_settling_is_requested)
 	vm_close(&vm);
 }
 
+static unsigned int settled;
+
+/* As if the host's timer interrupt had not come yet, when it is asked first. */
+static int settle_too_early(struct kvm_port *port, unsigned int vcpu)
+{
+	return settled++ ? kvm_own_settle(port, vcpu) : 0;
+}
+
+/* KVM computes the count from the time: it can be 0 ahead of the interrupt of the host's timer. */
+Test(kvm_gather, a_count_that_is_over_ahead_of_its_interrupt_is_requested)
+{
+	const struct kvm_gather_options early = { .settle = settle_too_early };
+	struct irqchip_state s = vm_state(IRQCHIP_FULL, 1);
+	struct irqs_error err;
+
+	vm_open(&vm, (struct vm_config){ .mode = IRQCHIP_FULL, .memory = true });
+	run_real_mode(io_loop, sizeof(io_loop));
+	arm_one_shot(1000000, 1000);
+	usleep(2000);
+	cr_assert_eq(kvm_gather(vm.port, &vm.probe, &early, &s, &err), 0, "%s", err.text);
+	cr_expect_eq(settled, 2);
+	cr_expect(lapic_bank_test(&s.lapics[0], LAPIC_IRR, 0x41));
+	/* requested, it is not waited for */
+	cr_assert_eq(kvm_gather(vm.port, &vm.probe, &early, &s, &err), 0, "%s", err.text);
+	cr_expect_eq(settled, 3);
+	cr_expect(lapic_bank_test(&s.lapics[0], LAPIC_IRR, 0x41));
+	vm_state_free(&s);
+	vm_close(&vm);
+}
+
+/* A handler that arms the timer again before its EOI: the vector in service is that of the time before. */
+Test(kvm_gather, a_vector_in_service_is_not_the_timer_that_ran_out_since)
+{
+	const struct kvm_gather_options slowly = { .settle = settle_slowly };
+	struct irqchip_state s = vm_state(IRQCHIP_FULL, 1);
+	struct kvm_lapic_state page;
+	struct irqs_error err;
+
+	vm_open(&vm, (struct vm_config){ .mode = IRQCHIP_FULL, .memory = true });
+	run_real_mode(io_loop, sizeof(io_loop));
+	arm_one_shot(100000000, 10000000);
+	page = vm_page(&vm, 0);
+	vm_put_reg(&page, LAPIC_TMCCT, 10000000);
+	vm_put_reg(&page, LAPIC_ISR + 0x20, 2);
+	cr_assert_eq(vm_set_page(&vm, 0, &page), 0);
+	cr_assert_eq(kvm_gather(vm.port, &vm.probe, &slowly, &s, &err), 0, "%s", err.text);
+	cr_expect(lapic_bank_test(&s.lapics[0], LAPIC_IRR, 0x41));
+	vm_state_free(&s);
+	vm_close(&vm);
+}
+
+/* An interrupt that is injected is in neither bank where the LAPIC has no need of an EOI for it. */
+Test(kvm_gather, a_timer_that_is_injected_does_not_come_twice)
+{
+	const struct kvm_gather_options slowly = { .settle = settle_slowly };
+	struct irqchip_state s = vm_state(IRQCHIP_FULL, 1);
+	struct kvm_vcpu_events events;
+	struct irqs_error err;
+
+	vm_open(&vm, (struct vm_config){ .mode = IRQCHIP_FULL, .memory = true });
+	run_real_mode(io_loop, sizeof(io_loop));
+	arm_one_shot(100000000, 10000000);
+	cr_assert_eq(ioctl(vm.vcpus[0], KVM_GET_VCPU_EVENTS, &events), 0);
+	events.interrupt.injected = 1;
+	events.interrupt.nr = 0x41;
+	cr_assert_eq(ioctl(vm.vcpus[0], KVM_SET_VCPU_EVENTS, &events), 0);
+	cr_assert_eq(kvm_gather(vm.port, &vm.probe, &slowly, &s, &err), 0, "%s", err.text);
+	cr_expect_eq(s.lapics[0].interrupt_injected, 0x41);
+	cr_expect_not(lapic_bank_test(&s.lapics[0], LAPIC_IRR, 0x41));
+	vm_state_free(&s);
+	vm_close(&vm);
+}
+
 static void arm_deadline(uint64_t in_cycles)
 {
 	struct kvm_lapic_state page = vm_page(&vm, 0);
