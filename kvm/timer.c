@@ -64,19 +64,27 @@ static bool came_since(const struct lapic_state *s, const struct kvm_timer_befor
 	return lapic_bank_test(s, LAPIC_IRR, vector) || injected(s) || (lapic_bank_test(s, LAPIC_ISR, vector) && !before->in_service);
 }
 
+/* Less is left, and that can be of another period: when the reads lie further apart than the counts. */
+static bool period_over(const struct lapic_state *s, const struct kvm_timer_before *before, uint64_t cycles)
+{
+	unsigned int shift = lapic_count_shift(lapic_reg(s, LAPIC_TDCR));
+	uint32_t now = lapic_reg(s, LAPIC_TMCCT);
+
+	if (!now || now > before->count)
+		return true;
+	return cycles >= ((uint64_t)(before->count - now) << shift) + ((uint64_t)lapic_reg(s, LAPIC_TMICT) << shift) / 2;
+}
+
 void kvm_timer_merge_count(struct lapic_state *s, const struct kvm_timer_before *before, int64_t ns, uint32_t bus_cycle_ns)
 {
-	uint64_t left = (uint64_t)before->count << lapic_count_shift(lapic_reg(s, LAPIC_TDCR));
-	uint64_t cycles = (uint64_t)(ns - before->ns) / bus_cycle_ns;
-	uint32_t now = lapic_reg(s, LAPIC_TMCCT);
 	bool ran_out;
 
 	if (!counts(s) || !delivers(s))
 		return;
 	if (lapic_timer_mode(s) == LAPIC_TIMER_ONE_SHOT)
-		ran_out = before->count && !now;
+		ran_out = before->count && !lapic_reg(s, LAPIC_TMCCT);
 	else
-		ran_out = now > before->count || cycles >= left;
+		ran_out = period_over(s, before, (uint64_t)(ns - before->ns) / bus_cycle_ns);
 	if (ran_out && !came_since(s, before))
 		lapic_bank_set(s, LAPIC_IRR, timer_vector(s));
 }
