@@ -431,6 +431,41 @@ Test(kvm_restore, an_ioapic_before_the_lapics_wedges_its_pin)
 	vm_close(&other);
 }
 
+/* A snapshot without the slave: its lines would be those of another machine. */
+Test(kvm_restore, one_pic_without_the_other_is_refused)
+{
+	struct irqs_error err = { 0 };
+	struct irqchip_state s, now;
+
+	for (unsigned int lacking = PIC_MASTER; lacking <= PIC_SLAVE; lacking++) {
+		char path[8];
+
+		snprintf(path, sizeof(path), "pic[%u]", lacking);
+		vm_open(&vm, (struct vm_config){ .mode = IRQCHIP_FULL });
+		s = with_timer(&vm, 0x10000);
+		for (unsigned int i = PIC_MASTER; i <= PIC_SLAVE; i++) {
+			reg_set(reg_find_name(&pic_chip, "irq_base"), &s.pics[i], 0, 0x30 + 8 * i);
+			reg_set(reg_find_name(&pic_chip, "imr"), &s.pics[i], 0, 0xa0 + i);
+		}
+		memset(&s.pics[lacking], 0, sizeof(s.pics[lacking]));
+		cr_expect_eq(kvm_restore(vm.port, &vm.probe, NULL, &s, &err), -EOPNOTSUPP);
+		cr_expect_str_eq(err.path, path);
+		now = vm_gather(&vm);
+		cr_expect_eq(now.pics[!lacking].imr, 0, "nothing has changed");
+		vm_state_free(&now);
+
+		the_plan();
+		steps[step_named("PICs")].check = NULL;
+		cr_expect_eq(run_plan(&vm, &s, &err), 0, "%s", err.text);
+		now = vm_gather(&vm);
+		cr_expect_eq(now.pics[!lacking].imr, 0xa0 + !lacking);
+		cr_expect_eq(now.pics[lacking].irq_base, 0, "the trap: half of a pair");
+		vm_state_free(&now);
+		vm_state_free(&s);
+		vm_close(&vm);
+	}
+}
+
 Test(kvm_restore, a_line_that_is_held_is_raised_again_unless_that_made_an_edge)
 {
 	struct irqchip_state s, now;
