@@ -32,16 +32,20 @@ struct gather {
 	unsigned int nmsrs;
 };
 
+/* Where the process has ended, nothing that follows will be known either. */
+static bool forgiven(const struct gather *g, int rc)
+{
+	return g->options.partial && rc != -ESRCH;
+}
+
 static int failed(const struct gather *g, int rc, const char *what, unsigned int vcpu)
 {
-	if (g->options.partial)
-		return 0;
-	return irqs_fail_errno(g->err, -rc, "vcpu[%u]: %s", vcpu, what);
+	return forgiven(g, rc) ? 0 : irqs_fail_errno(g->err, -rc, "vcpu[%u]: %s", vcpu, what);
 }
 
 static int failed_vm(const struct gather *g, int rc, const char *what)
 {
-	return g->options.partial ? 0 : irqs_fail_errno(g->err, -rc, "%s", what);
+	return forgiven(g, rc) ? 0 : irqs_fail_errno(g->err, -rc, "%s", what);
 }
 
 /* One structure of one vCPU, by its plan. */

@@ -34,7 +34,8 @@ struct kvm_gather_options {
 	 */
 	const struct kvm_run *const *runs;
 	bool no_mp_state; /* leave mp_state unknown: reading it takes a pending INIT or start-up IPI in */
-	bool partial;     /* an ioctl that fails leaves its registers unknown, instead of failing the gather */
+	/* An ioctl that fails leaves its registers unknown, instead of failing the gather; but not -ESRCH: the VM is gone. */
+	bool partial;
 };
 
 /**

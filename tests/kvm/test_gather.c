@@ -208,6 +208,8 @@ Test(kvm_gather, a_failing_ioctl_is_named_with_its_vcpu)
 		cr_expect_eq(kvm_gather(&p.port, &vm.probe, NULL, &s, &err), -EPERM, "%s", cases[i].named);
 		cr_expect(strstr(err.text, cases[i].named), "%s", err.text);
 		cr_expect_eq(kvm_gather(&p.port, &vm.probe, &partial, &s, &err), 0, "%s", cases[i].named);
+		p.rc = -ESRCH;
+		cr_expect_eq(kvm_gather(&p.port, &vm.probe, &partial, &s, &err), -ESRCH, "%s", cases[i].named);
 	}
 	vm_state_free(&s);
 	vm_close(&vm);
