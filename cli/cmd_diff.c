@@ -213,7 +213,7 @@ static int diff_irqchip(struct cli_input *a, struct cli_input *b, bool json, con
 		if (json)
 			status = diff_states_json(&sa, &sb);
 		else
-			diff_irqchips(&sa, &sb, &all, cli_is_snapshot(a) != cli_is_snapshot(b), out);
+			diff_irqchips(&sa, &sb, &all, cli_is_snapshot(a) != cli_is_snapshot(b) ? DIFF_SHARED : DIFF_ALL, out);
 		irqchip_deinit(&sb);
 	}
 	irqchip_deinit(&sa);

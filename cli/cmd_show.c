@@ -9,7 +9,6 @@
 #include "cli/irqchip.h"
 #include "cli/print_tree.h"
 #include "stream/section_json.h"
-#include "stream/tree_json.h"
 
 /* What was asked for. */
 struct show {
@@ -116,18 +115,6 @@ static bool show_fields(struct vms_node *machine, const struct show *show)
 	return shown;
 }
 
-static int show_snapshot_json(struct vms_node *machine, const struct cli_choice *choice)
-{
-	struct vms_node *n = vms_first_child(machine), *next;
-
-	for (; n; n = next) {
-		next = n->next;
-		if (!wanted(n, choice))
-			vms_remove(n);
-	}
-	return cli_print_text(tree_json(machine));
-}
-
 static int show_snapshot(struct cli_input *in, const struct show *show)
 {
 	struct vms_node *machine = in->stream.tree.machine;
@@ -138,7 +125,7 @@ static int show_snapshot(struct cli_input *in, const struct show *show)
 	if (status)
 		return status;
 	if (show->json)
-		status = show_snapshot_json(machine, &show->choice);
+		status = print_tree_json(machine, &show->choice);
 	else
 		shown = show->raw ? show_fields(machine, show) : print_irqchip(&s, &show->choice, &show->out) > 0;
 	irqchip_deinit(&s);

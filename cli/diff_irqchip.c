@@ -10,7 +10,7 @@
 struct comparison {
 	const struct irqchip_state *a, *b;
 	const struct cli_choice *choice;
-	bool shared;
+	enum diff_what what;
 	const struct reg_out *out;
 	unsigned int lines;
 	unsigned int only_a, only_b; /* elements of rows that one side knows */
@@ -41,6 +41,19 @@ static unsigned int forget_unshared(const struct reg_chip *chip, void *state, co
 	return forgotten;
 }
 
+static bool runs(const struct reg_chip *chip, const struct reg_row *row)
+{
+	return chip == &clock_chip || row->storage == REG_DERIVED || row == lapic_member("tsc");
+}
+
+static void forget_running(const struct reg_chip *chip, void *state)
+{
+	for (uint16_t r = 0; r < chip->nrows; r++)
+		for (unsigned int i = 0; i < chip->rows[r].count; i++)
+			if (runs(chip, &chip->rows[r]))
+				reg_forget(&chip->rows[r], state, i);
+}
+
 /* Room for the state of any chip. */
 union any_state {
 	struct lapic_state lapic;
@@ -58,11 +71,17 @@ static void diff_part(struct comparison *c, const struct irqchip_part *a, const 
 
 	memcpy(&sa, a->state, a->chip->state_size);
 	memcpy(&sb, b->state, b->chip->state_size);
-	if (c->shared) {
+	if (c->what == DIFF_SHARED) {
 		c->only_a += forget_unshared(a->chip, &sa, b->state);
 		c->only_b += forget_unshared(a->chip, &sb, a->state);
 	}
 	snprintf(prefix, sizeof(prefix), "%s[%" PRIu32 "] ", a->name, a->instance);
+	if (c->what == DIFF_EVENTS) {
+		/* A timer that was armed anew shows in what runs. */
+		c->lines += reg_explain(a->chip, &sa, &sb, &context, prefix, c->out);
+		forget_running(a->chip, &sa);
+		forget_running(a->chip, &sb);
+	}
 	c->lines += reg_diff_words(a->chip, &sa, &sb, &context, prefix, c->out);
 }
 
@@ -113,20 +132,20 @@ static void diff_head(struct comparison *c)
 		reg_emit(c->out, "irqchip: %s -> %s\n", irqchip_mode_name(a->mode), irqchip_mode_name(b->mode));
 		c->lines++;
 	}
-	if (!c->shared && a->lines != b->lines) {
+	if (c->what != DIFF_SHARED && a->lines != b->lines) {
 		reg_emit(c->out, "lines: 0x%08" PRIx32 " -> 0x%08" PRIx32 "\n", a->lines, b->lines);
 		c->lines++;
 	}
-	if (!c->shared && !same_routes(a, b)) {
+	if (c->what != DIFF_SHARED && !same_routes(a, b)) {
 		reg_emit(c->out, "routes: %u -> %u, not the same\n", a->nroutes, b->nroutes);
 		c->lines++;
 	}
 }
 
 unsigned int diff_irqchips(const struct irqchip_state *a, const struct irqchip_state *b,
-			   const struct cli_choice *choice, bool shared, const struct reg_out *out)
+			   const struct cli_choice *choice, enum diff_what what, const struct reg_out *out)
 {
-	struct comparison c = { .a = a, .b = b, .choice = choice, .shared = shared, .out = out };
+	struct comparison c = { .a = a, .b = b, .choice = choice, .what = what, .out = out };
 
 	if (!choice->count)
 		diff_head(&c);

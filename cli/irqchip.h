@@ -21,14 +21,26 @@ bool cli_chosen(const struct cli_choice *choice, const char *name, const char *t
  */
 unsigned int print_irqchip(const struct irqchip_state *s, const struct cli_choice *choice, const struct reg_out *out);
 
+/*
+ * print_tree_json - a snapshot's tree as JSON, without the sections that are not chosen, which are taken out of it.
+ * Return: the exit status.
+ */
+int print_tree_json(struct vms_node *machine, const struct cli_choice *choice);
+
+enum diff_what {
+	DIFF_ALL,
+	/* Rows that only one side knows are not differences: the two were made by different means. They are counted. */
+	DIFF_SHARED,
+	/* Two looks at one machine: what runs by itself (clocks, counts, what is derived) is no difference. */
+	DIFF_EVENTS,
+};
+
 /**
  * diff_irqchips - what differs, in words, a line each
- * @shared: rows that only one side knows are not differences: the two were made by different means. How many
- *          there are is the last line
  *
  * Return: the number of lines that tell a difference.
  */
 unsigned int diff_irqchips(const struct irqchip_state *a, const struct irqchip_state *b,
-			   const struct cli_choice *choice, bool shared, const struct reg_out *out);
+			   const struct cli_choice *choice, enum diff_what what, const struct reg_out *out);
 
 #endif

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/cli.h"
+#include "stream/tree_json.h"
+
 static bool is_name(const char *text, const char *name, uint32_t instance)
 {
 	char full[64];
@@ -86,4 +89,16 @@ unsigned int print_irqchip(const struct irqchip_state *s, const struct cli_choic
 		printed++;
 	}
 	return printed;
+}
+
+int print_tree_json(struct vms_node *machine, const struct cli_choice *choice)
+{
+	struct vms_node *n = vms_first_child(machine), *next;
+
+	for (; n; n = next) {
+		next = n->next;
+		if (!cli_chosen(choice, n->name, n->type, n->instance))
+			vms_remove(n);
+	}
+	return cli_print_text(tree_json(machine));
 }

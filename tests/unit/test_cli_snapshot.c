@@ -98,6 +98,9 @@ static void setup(void)
 	lapic_bank_clear(&lapics[1], LAPIC_IRR, 236);
 	lapic_bank_set(&lapics[1], LAPIC_ISR, 236);
 	s.mode = IRQCHIP_SPLIT;
+	lapic_set_reg(&lapics[0], LAPIC_TMICT, 2500000);
+	lapic_set_reg(&lapics[0], LAPIC_TMCCT, 1600000);
+	reg_set(lapic_member("timer_remaining"), &lapics[0], 0, 3200000);
 	save(&s, "b", false);
 }
 
@@ -141,6 +144,8 @@ Test(cli_snapshot, diff_says_in_words_what_happened)
 {
 	expect("$irqshift diff a b", 0, "irqchip: full -> split");
 	cr_expect(strstr(text, "apic[1] vector 236 moved from IRR to ISR"), "%s", text);
+	cr_expect(strstr(text, "apic[0] timer re-armed: 3.200 ms left"), "%s", text);
+	cr_expect_not(strstr(text, "apic[1] timer re-armed"), "%s", text);
 	expect("$irqshift diff --json a b", 0, "apic[1].isr[7]");
 }
 
