@@ -19,6 +19,7 @@ static const struct cli_command *const commands[] = {
 	&cmd_schema,
 	&cmd_hints,
 	&cmd_decode,
+	&cmd_dump,
 	&cmd_restore,
 };
 
