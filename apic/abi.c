@@ -33,6 +33,19 @@ static uint64_t load(const uint8_t *at, uint8_t size)
 	return value;
 }
 
+/* Bytes that say whether the value is one: the row's own flag, or rows of their own. */
+static const uint8_t *flags_of(const struct reg_row *row, uint8_t ret[2])
+{
+	ret[0] = row->abi_if ? row->abi_if : row->abi_any[0];
+	ret[1] = row->abi_any[1];
+	return ret;
+}
+
+static bool is_none(const uint8_t flags[2], const uint8_t *bytes)
+{
+	return flags[0] && !bytes[flags[0] - 1] && (!flags[1] || !bytes[flags[1] - 1]);
+}
+
 static bool carried(const struct reg_row *row, enum reg_abi abi)
 {
 	return row->abi == abi && row->storage != REG_ACTION;
@@ -44,15 +57,14 @@ void abi_get(const struct reg_chip *chip, enum reg_abi abi, const void *data, vo
 
 	for (uint16_t r = 0; r < chip->nrows; r++) {
 		const struct reg_row *row = &chip->rows[r];
+		uint8_t flags[2];
 
 		if (!carried(row, abi))
 			continue;
 		for (unsigned int i = 0; i < row->count; i++) {
 			uint64_t value = load(bytes + row->abi_at + i * row->abi_step, row->abi_size);
 
-			if (row->abi_if && !bytes[row->abi_if - 1])
-				value = UINT64_MAX;
-			reg_set(row, state, i, row->abi_if ? value : value << row->abi_shift);
+			reg_set(row, state, i, is_none(flags_of(row, flags), bytes) ? UINT64_MAX : value << row->abi_shift);
 		}
 	}
 }
@@ -83,8 +95,8 @@ void abi_put(const struct reg_chip *chip, enum reg_abi abi, const void *state, v
 /* Whether the row's elements go on where those of the copy end, in both. */
 static bool continues(const struct abi_copy *c, const struct reg_row *row)
 {
-	return c->from_size == row->abi_size && c->to_size == row->size && c->shift == row->abi_shift && !c->present &&
-	       !row->abi_if && c->from_step == row->abi_step && c->to_step == row->step && row->abi_step &&
+	return c->from_size == row->abi_size && c->to_size == row->size && c->shift == row->abi_shift && !c->present[0] &&
+	       !row->abi_if && !row->abi_any[0] && c->from_step == row->abi_step && c->to_step == row->step && row->abi_step &&
 	       c->from + (uint32_t)c->count * c->from_step == row->abi_at && c->to + c->count * c->to_step == row->at;
 }
 
@@ -114,8 +126,8 @@ void abi_plan_init(struct abi_plan *plan, const struct reg_chip *chip, enum reg_
 			.from_size = row->abi_size,
 			.to_size = row->size,
 			.shift = row->abi_shift,
-			.present = row->abi_if,
 		};
+		flags_of(row, last->present);
 	}
 }
 
@@ -130,7 +142,7 @@ static void copy_any(const struct abi_copy *c, const uint8_t *data, uint8_t *sta
 	for (unsigned int i = 0; i < c->count; i++) {
 		uint64_t value = load(data + c->from + (size_t)i * c->from_step, c->from_size) << c->shift;
 
-		if (c->present && !data[c->present - 1])
+		if (is_none(c->present, data))
 			value = UINT64_MAX;
 		memcpy(state + c->to + (size_t)i * c->to_step, &value, c->to_size);
 	}
@@ -143,7 +155,7 @@ void abi_plan_get(const struct abi_plan *plan, const void *data, void *state)
 	for (unsigned int i = 0; i < plan->ncopies; i++) {
 		const struct abi_copy *c = &plan->copies[i];
 
-		if (c->from_size == 4 && c->to_size == 4 && !c->shift && !c->present)
+		if (c->from_size == 4 && c->to_size == 4 && !c->shift && !c->present[0])
 			copy_words(c, (const uint8_t *)data + c->from, (uint8_t *)state + c->to);
 		else
 			copy_any(c, data, state);

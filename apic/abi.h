@@ -35,7 +35,7 @@ struct abi_copy {
 	uint16_t from, to, count;
 	uint8_t from_step, to_step, from_size, to_size;
 	uint8_t shift;
-	uint8_t present; /* 1 + offset of the byte that is 0 for -1; or 0 */
+	uint8_t present[2]; /* 1 + offsets of the bytes that are 0 for -1; or 0 */
 };
 
 #define ABI_PLAN_MAX 64

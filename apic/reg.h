@@ -103,6 +103,7 @@ struct reg_row {
 	uint8_t abi_size;             /* bytes of an element */
 	uint8_t abi_shift;            /* it holds the register shifted right by so many bits */
 	uint8_t abi_if;               /* 1 + offset of the byte that is 0 when the row's value is -1; or 0 */
+	uint8_t abi_any[2];           /* 1 + offsets of bytes that have rows: the value counts when one is set, else it is -1 */
 	const struct vms_desc *desc;  /* section of the QEMU stream that carries it, or NULL */
 	const struct vms_desc *sub;   /* subsection of desc that holds vms; NULL: desc itself */
 	const struct vms_field *in;   /* array of structs that holds vms, element by element; NULL: none */

@@ -259,10 +259,8 @@ static int take_events(const struct gather *g, unsigned int i)
 
 	memset(&events, 0, sizeof(events));
 	rc = take(g, i, &g->events, KVM_GET_VCPU_EVENTS, &events, sizeof(events), "KVM_GET_VCPU_EVENTS");
-	if (rc || !lapic_knows(s, LAPIC_KNOWN_EXCEPTION_NR))
+	if (rc || !lapic_knows(s, LAPIC_KNOWN_EXCEPTION_NR)) /* a partial gather goes on without them */
 		return rc;
-	if (!events.exception.injected && !events.exception.pending)
-		s->exception_nr = -1;
 	lapic_set_known(s, LAPIC_KNOWN_SIPI_VECTOR, events.flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR);
 	lapic_set_known(s, LAPIC_KNOWN_INTERRUPT_SHADOW, events.flags & KVM_VCPUEVENT_VALID_SHADOW);
 	lapic_set_known(s, LAPIC_KNOWN_TRIPLE_FAULT, events.flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT);

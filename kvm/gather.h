@@ -48,9 +48,9 @@ struct kvm_gather_options {
  * @reterr: which ioctl of which vCPU failed
  *
  * A register is known when the kernel said what it is. In full mode VER of the IOAPIC is known to be 0x11. Derived:
- * timer_remaining (0: due now; unknown: none will come), irq_disabled, initial_id, kvmclock_reliable, exception_nr -1,
- * ID in x2APIC mode (always shifted to bits 24 to 31; the whole of it is initial_id), cpu_clock_offset: the host's
- * CLOCK_MONOTONIC, on which the load times of PIT channels 1 and 2 are. The kernel does not keep that of channel 0.
+ * timer_remaining (0: due now; unknown: none will come), irq_disabled, initial_id, kvmclock_reliable, ID in x2APIC mode
+ * (always shifted to bits 24 to 31; the whole of it is initial_id), cpu_clock_offset: the host's CLOCK_MONOTONIC, on
+ * which the load times of PIT channels 1 and 2 are. The kernel does not keep that of channel 0.
  *
  * Return: 0; -EBUSY when a vCPU waits for user space; -errno of an ioctl.
  */

@@ -97,6 +97,29 @@ Test(apic_abi, no_injected_interrupt_is_minus_one)
 	cr_expect_eq(events.interrupt.injected, 1);
 }
 
+/* QEMU gives KVM 255 for it, and KVM gives that back. */
+Test(apic_abi, an_exception_is_one_when_it_is_pending_or_injected)
+{
+	struct kvm_vcpu_events events = { .exception = { .nr = 255 } };
+	struct lapic_state s = { 0 };
+
+	abi_get(&lapic_chip, REG_ABI_EVENTS, &events, &s);
+	cr_expect_eq(s.exception_nr, -1);
+	events.exception.nr = 14;
+	events.exception.pending = 1;
+	abi_get(&lapic_chip, REG_ABI_EVENTS, &events, &s);
+	cr_expect_eq(s.exception_nr, 14);
+	events.exception.pending = 0;
+	events.exception.injected = 1;
+	abi_get(&lapic_chip, REG_ABI_EVENTS, &events, &s);
+	cr_expect_eq(s.exception_nr, 14);
+	/* The flags are rows, and are written as those. */
+	s.exception_nr = -1;
+	abi_put(&lapic_chip, REG_ABI_EVENTS, &s, &events);
+	cr_expect_eq(events.exception.nr, 0);
+	cr_expect_eq(events.exception.injected, 1);
+}
+
 Test(apic_abi, an_unknown_row_leaves_the_structure_as_it_is)
 {
 	struct kvm_pic_state pic = { .irr = 0x5a, .imr = 0x77 };

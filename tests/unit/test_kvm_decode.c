@@ -109,8 +109,12 @@ Test(kvm_decode, every_row_is_found_where_its_structure_has_it)
 
 			if (row->abi != io->abi || row->storage == REG_ACTION || row->abi_at >= io->size)
 				continue;
-			if (io->abi == REG_ABI_EVENTS)
+			if (io->abi == REG_ABI_EVENTS) {
 				a[offsetof(struct kvm_vcpu_events, flags)] = 0x3f;
+				/* either makes exception_nr count */
+				a[offsetof(struct kvm_vcpu_events, exception.injected)] = 1;
+				a[offsetof(struct kvm_vcpu_events, exception.pending)] = 1;
+			}
 			if (io->abi == REG_ABI_CLOCK)
 				a[offsetof(struct kvm_clock_data, flags)] = 0xc;
 			memcpy(b, a, sizeof(b));
@@ -129,7 +133,7 @@ Test(kvm_decode, every_row_is_found_where_its_structure_has_it)
 
 Test(kvm_decode, what_the_structure_disowns_is_not_shown)
 {
-	struct kvm_vcpu_events e = { .flags = KVM_VCPUEVENT_VALID_SHADOW, .sipi_vector = 0x9a };
+	struct kvm_vcpu_events e = { .flags = KVM_VCPUEVENT_VALID_SHADOW, .sipi_vector = 0x9a, .exception.nr = 255 };
 	struct kvm_clock_data c = { .clock = 5, .realtime = 6, .host_tsc = 7 };
 	struct kvm_pit_state pit = { .channels[0].count = 0x1234 };
 
@@ -140,6 +144,7 @@ Test(kvm_decode, what_the_structure_disowns_is_not_shown)
 	expect_no("smm");
 	expect_no("exception_payload");
 	expect_text("interrupt_injected         -1\n");
+	expect_text("exception_nr               -1\n");
 	e.flags |= KVM_VCPUEVENT_VALID_SIPI_VECTOR | KVM_VCPUEVENT_VALID_SMM;
 	decoded(KVM_SET_VCPU_EVENTS, &e, sizeof(e));
 	expect_text("sipi_vector                0x0000009a\n");
