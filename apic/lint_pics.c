@@ -12,12 +12,24 @@ static unsigned int acceptors(const struct irqchip_state *s)
 	return n;
 }
 
+/* IRQ 0 is pin 2; the cascade has none. */
+static bool pin_serves(const struct lint_run *r, unsigned int irq)
+{
+	unsigned int pin = irq ? irq : 2;
+
+	return !lint_has_ioapic(r) || !(r->s->ioapic.redirtbl[pin] & IOAPIC_RTE_MASKED);
+}
+
+/* A PIC without vectors was never initialised: no guest waits for it. A pin that is not masked serves its line. */
 static void extint_none(struct lint_run *r, unsigned int i)
 {
+	int irq = pic_pair_pending(r->s->pics);
+
 	(void)i;
-	if (pic_pair_intr(r->s->pics) && !acceptors(r->s) && !lint_extint_pin(r))
-		lint_chip(r, "i8259", "IRQ %d requests, LINT0 of no CPU takes it, and no entry of the IOAPIC is ExtINT",
-			  pic_pair_pending(r->s->pics));
+	if (irq < 0 || !r->s->pics[PIC_MASTER].irq_base || pin_serves(r, (unsigned int)irq))
+		return;
+	if (!acceptors(r->s) && !lint_extint_pin(r))
+		lint_chip(r, "i8259", "IRQ %d requests, LINT0 of no CPU takes it, and no entry of the IOAPIC is ExtINT", irq);
 }
 
 static void extint_many(struct lint_run *r, unsigned int i)
@@ -26,14 +38,6 @@ static void extint_many(struct lint_run *r, unsigned int i)
 	if (pic_pair_intr(r->s->pics) && acceptors(r->s) > 1)
 		lint_chip(r, "i8259", "IRQ %d requests, and %u CPUs take INTR", pic_pair_pending(r->s->pics),
 			  acceptors(r->s));
-}
-
-/* IRQ 0 is pin 2; the cascade has none. */
-static bool pin_serves(const struct lint_run *r, unsigned int irq)
-{
-	unsigned int pin = irq ? irq : 2;
-
-	return !lint_has_ioapic(r) || !(r->s->ioapic.redirtbl[pin] & IOAPIC_RTE_MASKED);
 }
 
 /* The guest serves other lines of the PICs: it means to use them. */
@@ -108,7 +112,7 @@ static void base_in_exceptions(struct lint_run *r, unsigned int i)
 
 const struct lint_check lint_pic_checks[] = {
 	{ .name = "extint-none", .severity = LINT_SUSPICIOUS, .scope = LINT_MACHINE,
-	  .needs = "pics.irr pics.imr pics.isr apics.LVT0 apics.apic_base ioapic.RTE",
+	  .needs = "pics.irr pics.imr pics.isr pics.irq_base apics.LVT0 apics.apic_base ioapic.RTE",
 	  .text = "the PIC asserts INTR and nobody takes it", .guest = "interrupts of the PIC are lost", .run = extint_none },
 	{ .name = "extint-many", .severity = LINT_SUSPICIOUS, .scope = LINT_MACHINE,
 	  .needs = "pics.irr pics.imr pics.isr apics.LVT0 apics.apic_base",

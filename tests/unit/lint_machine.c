@@ -189,6 +189,8 @@ CASE(entry_vector, RTE[4] = 15;, RTE[4] = 16;)
 CASE(entry_delivery, RTE[4] |= 0x300;, RTE[4] |= 0x400;)
 CASE(extint_none, pic_request(b);, pic_request(b); lapic_set_reg(CPU0, LAPIC_LVT0, 0x700);)
 CASE(extint_pin, pic_request(b);, pic_request(b); RTE[0] = 0x700;)
+CASE(extint_served, pic_request(b);, pic_request(b); RTE[1] = 0x42;)
+CASE(extint_unset, pic_request(b);, pic_request(b); PICS[0].irq_base = 0;)
 CASE(extint_many, pic_request(b); lapic_set_reg(CPU0, LAPIC_LVT0, 0x700); lapic_set_reg(CPU1, LAPIC_LVT0, 0x700);
      , pic_request(b); lapic_set_reg(CPU0, LAPIC_LVT0, 0x700);)
 CASE(pic_masked, PICS[1].irr = PICS[1].last_irr = PICS[1].elcr = 8; PICS[1].imr = 0xfe;
@@ -275,6 +277,8 @@ const struct lint_case lint_cases[] = {
 	ROW("entry-delivery", entry_delivery),
 	ROW("extint-none", extint_none),
 	ROW("extint-none", extint_pin),
+	ROW("extint-none", extint_served),
+	ROW("extint-none", extint_unset),
 	ROW("extint-many", extint_many),
 	ROW("pic-masked", pic_masked),
 	ROW("pic-auto-eoi", auto_eoi),
