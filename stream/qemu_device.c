@@ -113,6 +113,15 @@ static int read_leaf(struct qemu_device_reader *r, struct vms_node *parent, cons
 	return rc;
 }
 
+/*
+ * QEMU 10.0 gives no index to the last element of an array that it lists one by one: nothing but the name tells that
+ * it is one.
+ */
+static uint32_t index_behind(const struct vms_node *last, const char *name)
+{
+	return last && last->index != VMS_NO_INDEX && !strcmp(last->name, name) ? last->index + 1 : VMS_NO_INDEX;
+}
+
 static int read_field(struct qemu_device_reader *r, const json_t *field, struct vms_node *parent,
 		      unsigned int depth)
 {
@@ -126,6 +135,8 @@ static int read_field(struct qemu_device_reader *r, const json_t *field, struct 
 	if (!name || !type || !json_object_get(field, "size") || !get_count(field, "size", 0, &size) ||
 	    !get_count(field, "array_len", 1, &count) || !get_count(field, "index", VMS_NO_INDEX, &index))
 		return fail(r, parent, "a field without a name, type or size in the vmdescription");
+	if (index == VMS_NO_INDEX && !array)
+		index = index_behind(vms_last_child(parent), name);
 	/* Elements without bytes cost memory or time all the same: no more of them than bytes are left. */
 	if (array && (uint64_t)count * (size ? size : 1) > r->source->size - r->pos)
 		return fail(r, parent, "an array that is longer than the input");

@@ -66,6 +66,39 @@ Test(shapes, arrays_of_both_forms_are_indexed)
 	cr_expect(vms_lookup(machine, "shapes.many")->array && vms_lookup(machine, "shapes.one")->array);
 }
 
+/* As QEMU 10.0 writes the ports of an AHCI controller. */
+Test(shapes, the_last_element_that_has_no_index_has_its_place)
+{
+	struct stream_builder b;
+	struct opened o;
+
+	sb_init(&b);
+	sb_prologue(&b);
+	sb_device(&b, "ahci", 0, "ahci", 1);
+	for (int i = 0; i < 3; i++) {
+		sb_struct(&b, "dev", i < 2 ? i : -1, "ahci port", 1);
+		sb_int(&b, "done", "uint8", 1, (uint64_t)i + 5);
+		sb_struct_end(&b);
+	}
+	sb_int(&b, "ports", "uint32", 4, 3);
+	sb_int(&b, "dev", "uint32", 4, 9);
+	sb_device_end(&b);
+	sb_eof(&b);
+	sb_vmdesc(&b);
+	cr_assert(!sc_open(&o, &b, NULL), "%s", o.err.text);
+	for (uint64_t i = 0; i < 3; i++) {
+		char path[32];
+
+		snprintf(path, sizeof(path), "ahci.dev[%d].done", (int)i);
+		cr_expect_eq(vms_get_or(o.s.tree.machine, path, 0), i + 5, "%s", path);
+	}
+	cr_expect_eq(vms_get_or(o.s.tree.machine, "ahci.dev", 0), 9, "no element");
+	cr_expect_not(vms_lookup(o.s.tree.machine, "ahci.dev[3]"));
+	sc_close(&o);
+	sc_expect_identity(b.out.data, b.out.size, "no index");
+	sb_deinit(&b);
+}
+
 Test(shapes, structs_nest_with_their_subsections)
 {
 	expect_value("shapes.inner.a", 5);
