@@ -64,6 +64,7 @@ test_src   := $(wildcard $(addsuffix /*.c,$(test_dirs)))
 tests_of    = $(patsubst %.c,$(B)/%,$(wildcard tests/$(1)/test_*.c))
 helpers_of  = $(call obj,$(filter-out $(1)/test_%.c,$(wildcard $(1)/*.c)))
 bench_src  := $(wildcard tests/bench/*.c)
+bench_bin   = $(patsubst %.c,$(B)/%,$(filter-out tests/bench/machine.c,$(bench_src)))
 docs_src   := $(wildcard docs/*.c)
 debug_scripts := scripts/irqchip-strace scripts/irqchip-trace scripts/irqchip-gdb.py scripts/irqshift_decode.py
 fuzz_bin   := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*.c))
@@ -199,9 +200,10 @@ demo: setup all $(guest)
 	$(Q)$(test_env) scripts/demo
 
 $(call obj,$(bench_src)): | $(O)/packages.mk
+$(B)/tests/bench/scale: $(B)/tests/bench/machine.o
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libirqshift.a
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-bench: setup all $(guest) $(patsubst %.c,$(B)/%,$(bench_src))
+bench: setup all $(guest) $(bench_bin)
 	$(Q)$(test_env) tests/bench/run
 
 # ---- lint ----

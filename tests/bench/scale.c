@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * scale: what a machine takes in memory and time by its number of CPUs: its tree is built out of the bytes that a
- * KVM host saved, converted for TCG and written as a stream. Times are medians of rounds that use the allocator's memory again.
+ * KVM host saved, converted for TCG and written as a stream. First its sections alone, by our descriptions; then a stream
+ * with a vmdescription, that text included. Times are medians of rounds that use the allocator's memory again.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,28 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "apic/cpu.h"
 #include "apic/registry.h"
 #include "filters/filter.h"
 #include "stream/qemu.h"
+#include "tests/bench/machine.h"
 
 #define ROUNDS 15
-#define NOW_NS INT64_C(10000000000)
-#define TSC UINT64_C(26000000000)
-#define CHIP_SECTIONS 7
-
-/* A section as it was saved. */
-struct saved {
-	const struct vms_desc *desc;
-	uint32_t instance;
-	uint8_t *data;
-	uint64_t size;
-};
-
-struct machine {
-	struct saved *sections;
-	size_t count;
-};
 
 enum step { BUILD,
 	    FILTER,
@@ -43,12 +28,6 @@ struct sample {
 	double seconds[ROUNDS];
 };
 
-static void die(const char *what, const struct irqs_error *err)
-{
-	fprintf(stderr, "scale: %s: %s\n", what, err ? err->text : "failed");
-	exit(1);
-}
-
 static double now_s(void)
 {
 	struct timespec t;
@@ -57,140 +36,18 @@ static double now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static uint8_t *copy_bytes(const struct vms_node *n, uint8_t *to)
-{
-	if (n->kind == VMS_INT || n->kind == VMS_BYTES) {
-		memcpy(to, n->data, vms_size(n));
-		return to + vms_size(n);
-	}
-	for (const struct vms_node *c = vms_first_child(n); c; c = c->next)
-		to = copy_bytes(c, to);
-	return to;
-}
+/* How a tree comes to be; what qemu_stream_deinit() releases. */
+typedef void build_fn(struct qemu_stream *s, const struct machine *m, int stream);
 
-struct value {
-	const char *path;
-	uint64_t value;
-};
-
-static void save_section(struct machine *m, const char *name, uint32_t instance, const struct value *values)
-{
-	struct saved *s = &m->sections[m->count++];
-	struct irqs_error err = { 0 };
-	struct vms_node *n;
-	struct vms_tree t;
-
-	s->desc = apic_find_desc(name);
-	s->instance = instance;
-	if (vms_tree_init(&t, &err))
-		die(name, &err);
-	n = vms_node_create(&t, VMS_SECTION, name, name);
-	if (!n || vms_desc_instantiate(&t, s->desc, n))
-		die(name, NULL);
-	for (; values && values->path; values++)
-		if (vms_set(n, values->path, values->value, &err))
-			die(values->path, &err);
-	s->size = vms_size(n);
-	s->data = malloc(s->size);
-	if (!s->data)
-		die(name, NULL);
-	copy_bytes(n, s->data);
-	vms_tree_deinit(&t);
-}
-
-/*
- * Every 4th CPU has an interrupt that was acknowledged and not taken, the last quarter waits for its start-up IPI,
- * the others halt; the timers of all but the waiting ones run.
- */
-static void save_cpu(struct machine *m, uint32_t i, uint32_t cpus)
-{
-	bool waits = i && i >= cpus - cpus / 4, injected = !waits && i % 4 == 1;
-	const struct value cpu[] = {
-		{ "env.eflags", 0x246 },
-		{ "env.hflags", 0x40c2b0 },
-		{ "env.hflags2", 0x101 },
-		{ "env.cr[4]", 0x6b0 },
-		{ "env.efer", 0xd01 },
-		{ "env.xcr0", 1 },
-		{ "env.interrupt_injected", injected ? 0x51 : UINT64_MAX },
-		{ "env.exception_nr", UINT64_MAX },
-		{ "env.mp_state", waits ? LAPIC_MP_UNINITIALIZED : i ? LAPIC_MP_HALTED
-								     : LAPIC_MP_RUNNABLE },
-		{ "env.tsc", TSC },
-		{ NULL, 0 },
-	};
-	const struct value common[] = { { "halted", i != 0 }, { NULL, 0 } };
-	const struct value apic[] = {
-		{ "apicbase", LAPIC_BASE_X2APIC | LAPIC_BASE_ENABLE | 0xfee00000 | (i ? 0 : LAPIC_BASE_BSP) },
-		{ "id", i & 0xff },
-		{ "spurious_vec", 0x1ff },
-		{ "dest_mode", 0xf },
-		{ "isr[2]", injected ? 1 << 17 : 0 },
-		{ "lvt[0]", waits ? LAPIC_LVT_MASKED : 0x200ec },
-		{ "lvt[3]", LAPIC_LVT_MASKED },
-		{ "lvt[4]", LAPIC_LVT_MASKED },
-		{ "divide_conf", 3 },
-		{ "count_shift", 4 },
-		{ "initial_count", waits ? 0 : 62500 },
-		{ "initial_count_load_time", NOW_NS },
-		{ "next_time", waits ? 0 : NOW_NS + 1000016 },
-		{ "timer_expiry", waits ? UINT64_MAX : NOW_NS + 1000016 },
-		{ NULL, 0 },
-	};
-
-	save_section(m, "cpu_common", i, common);
-	save_section(m, "cpu", i, cpu);
-	save_section(m, "apic", i, apic);
-}
-
-static void save_machine(struct machine *m, uint32_t cpus)
-{
-	static const struct value timer[] = {
-		{ "cpu_clock_offset", NOW_NS },
-		{ "cpu_ticks_offset", 7777 },
-		{ NULL, 0 },
-	};
-	static const struct value clock[] = { { "clock", UINT64_C(9876543210) }, { NULL, 0 } };
-	static const struct value pit[] = {
-		{ "channels[0].count", 0x10000 },
-		{ "channels[0].mode", 2 },
-		{ "channels[1].count", 0x10000 },
-		{ "channels[2].count", 0x10000 },
-		{ NULL, 0 },
-	};
-	static const struct value ioapic[] = {
-		{ "ioredtbl[4]", 0x10000 },
-		{ "ioredtbl[10]", 0x8061 },
-		{ "irr", 1 << 10 },
-		{ NULL, 0 },
-	};
-
-	*m = (struct machine){ .sections = calloc(CHIP_SECTIONS + 3 * (size_t)cpus, sizeof(*m->sections)) };
-	if (!m->sections)
-		die("machine", NULL);
-	save_section(m, "timer", 0, timer);
-	for (uint32_t i = 0; i < cpus; i++)
-		save_cpu(m, i, cpus);
-	save_section(m, "kvmclock", 0, clock);
-	save_section(m, "i8259", 0, NULL);
-	save_section(m, "i8259", 1, NULL);
-	save_section(m, "ioapic", 0, ioapic);
-	save_section(m, "i8254", 0, pit);
-}
-
-static void free_machine(struct machine *m)
-{
-	for (size_t i = 0; i < m->count; i++)
-		free(m->sections[i].data);
-	free(m->sections);
-}
-
-static void build(struct qemu_stream *s, const struct machine *m)
+static void build_sections(struct qemu_stream *s, const struct machine *m, int stream)
 {
 	struct irqs_error err = { 0 };
 	uint64_t offset = 0, used;
 
-	if (vms_tree_init(&s->tree, &err))
+	(void)stream;
+	*s = (struct qemu_stream){ .nitems = m->count, .has_footers = true, .source.fd = -1 };
+	s->items = calloc(m->count, sizeof(*s->items));
+	if (!s->items || vms_tree_init(&s->tree, &err))
 		die("tree", &err);
 	for (size_t i = 0; i < m->count; i++) {
 		const struct saved *from = &m->sections[i];
@@ -210,6 +67,16 @@ static void build(struct qemu_stream *s, const struct machine *m)
 	}
 }
 
+static void read_stream(struct qemu_stream *s, const struct machine *m, int stream)
+{
+	const struct qemu_read_options opt = { .find_desc = apic_find_desc };
+	struct irqs_error err = { 0 };
+
+	(void)m;
+	if (qemu_stream_read(s, stream, &opt, &err))
+		die("read", &err);
+}
+
 static void convert(struct qemu_stream *s)
 {
 	struct irqs_error err = { 0 };
@@ -223,19 +90,22 @@ static void convert(struct qemu_stream *s)
 	report_deinit(&report);
 }
 
+/* A machine in both its forms. */
+struct saved_machine {
+	struct machine m;
+	int stream;
+};
+
 /* One round. Return: bytes of the tree. */
-static size_t run_round(const struct machine *m, struct sample *samples, size_t round, int null)
+static size_t run_round(const struct saved_machine *from, build_fn *build, struct sample *samples, size_t round, int null)
 {
-	struct qemu_stream s = { .nitems = m->count, .has_footers = true };
 	struct irqs_error err = { 0 };
+	struct qemu_stream s;
 	double t[NSTEPS];
 	size_t bytes;
 
-	s.items = calloc(m->count, sizeof(*s.items));
-	if (!s.items)
-		die("items", NULL);
 	t[BUILD] = now_s();
-	build(&s, m);
+	build(&s, &from->m, from->stream);
 	t[FILTER] = now_s();
 	convert(&s);
 	t[WRITE] = now_s();
@@ -246,8 +116,7 @@ static size_t run_round(const struct machine *m, struct sample *samples, size_t 
 	for (int i = BUILD; i < TOTAL; i++)
 		samples[i].seconds[round] = t[i + 1] - t[i];
 	samples[TOTAL].seconds[round] = t[TOTAL] - t[BUILD];
-	vms_tree_deinit(&s.tree);
-	free(s.items);
+	qemu_stream_deinit(&s);
 	return bytes;
 }
 
@@ -264,34 +133,43 @@ static double median_us(struct sample *s)
 	return s->seconds[ROUNDS / 2] * 1e6;
 }
 
-static void measure(uint32_t cpus, int null)
+static void measure(uint32_t cpus, build_fn *build, int null)
 {
 	struct sample samples[NSTEPS];
-	struct machine m;
+	struct saved_machine from;
 	size_t bytes = 0;
 	double us[NSTEPS];
 
-	save_machine(&m, cpus);
+	machine_save(&from.m, cpus);
+	from.stream = machine_stream(&from.m);
 	for (size_t round = 0; round < ROUNDS; round++)
-		bytes = run_round(&m, samples, round, null);
+		bytes = run_round(&from, build, samples, round, null);
 	for (int i = 0; i < NSTEPS; i++)
 		us[i] = median_us(&samples[i]);
 	printf("%6u %10.3f %10.3f %10.3f %10.3f %12.2f %12.1f\n", cpus, us[BUILD] / 1e3, us[FILTER] / 1e3,
 	       us[WRITE] / 1e3, us[TOTAL] / 1e3, us[TOTAL] / cpus, (double)bytes / cpus / 1024);
-	free_machine(&m);
+	close(from.stream);
+	machine_free(&from.m);
+}
+
+static void measure_all(const char *what, const char *step, build_fn *build, int null)
+{
+	static const uint32_t cpus[] = { 1, 64, 256, 1024 };
+
+	printf("%s\n%6s %6s, ms %10s %10s %10s %12s %12s\n", what, "vCPUs", step, "filter, ms", "write, ms", "total, ms",
+	       "us per vCPU", "KiB per vCPU");
+	for (size_t i = 0; i < sizeof(cpus) / sizeof(cpus[0]); i++)
+		measure(cpus[i], build, null);
 }
 
 int main(void)
 {
-	static const uint32_t cpus[] = { 1, 64, 256, 1024 };
 	int null = open("/dev/null", O_WRONLY);
 
 	if (null < 0)
 		die("/dev/null", NULL);
-	printf("%6s %10s %10s %10s %10s %12s %12s\n", "vCPUs", "build, ms", "filter, ms", "write, ms", "total, ms",
-	       "us per vCPU", "KiB per vCPU");
-	for (size_t i = 0; i < sizeof(cpus) / sizeof(cpus[0]); i++)
-		measure(cpus[i], null);
+	measure_all("sections, by our descriptions", "build", build_sections, null);
+	measure_all("a stream with a vmdescription", "read", read_stream, null);
 	close(null);
 	return 0;
 }
