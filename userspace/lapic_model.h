@@ -44,6 +44,7 @@ struct lapic_model_config {
 	bool tsc_deadline;      /* CPUID.1:ECX[24]; needs tsc_khz and ops->tsc */
 	bool cmci;              /* there is an LVT entry for corrected machine checks */
 	bool eoi_suppression;   /* LVR bit 24: EOI broadcasts can be turned off in SVR */
+	bool electrical;        /* LINT pins are voltages, inverted by the polarity bit; else 1 is asserted */
 	bool virtual_wire;      /* LINT0 of the BSP is ExtINT at reset (MP specification 3.6.2.1) */
 	uint8_t phys_bits;      /* MAXPHYADDR, 36 to 52 */
 	uint32_t bus_cycle_ns;  /* length of a timer tick at divide 1: 1 (as KVM's) to 1000000 */
@@ -200,8 +201,8 @@ void lapic_model_timer(struct lapic_model *m);
  * lapic_model_lint - the level of a local interrupt pin
  * @pin: 0 or 1
  *
- * Any thread. Edges and levels are taken by the LVT entry, inverted by its polarity bit unless it is ExtINT or NMI
- * (SDM 3A 11.5.1). While the LAPIC is disabled the pins are INTR and NMI.
+ * Any thread. Only a fixed entry follows a level or, with config.electrical, its polarity bit (SDM 3A 11.5.1). While the
+ * LAPIC is disabled the pins are INTR and NMI.
  */
 void lapic_model_lint(struct lapic_model *m, unsigned int pin, bool level);
 

@@ -80,7 +80,7 @@ static bool accept(struct lapic_model *m, enum lapic_delivery delivery, uint8_t 
 		m->s.smi_pending = 1;
 		break;
 	case LAPIC_NMI:
-		m->s.nmi_pending = 1;
+		m->s.nmi_pending += !m->s.nmi_pending;
 		break;
 	case LAPIC_INIT:
 		accept_init(m);
@@ -145,7 +145,7 @@ static uint16_t lint_offset(unsigned int pin)
 static bool asserted(const struct lapic_model *m, unsigned int pin)
 {
 	uint32_t lvt = lapic_reg(&m->s, lint_offset(pin));
-	bool inverts = LVT_DELIVERY(lvt) == LAPIC_FIXED && lvt & LAPIC_LVT_LOW;
+	bool inverts = m->config.electrical && LVT_DELIVERY(lvt) == LAPIC_FIXED && lvt & LAPIC_LVT_LOW;
 
 	return m->line[pin] != inverts;
 }
@@ -177,7 +177,7 @@ void lapic_model_lint(struct lapic_model *m, unsigned int pin, bool level)
 	if (!on(m)) {
 		/* INTR and NMI (SDM 3A 11.4.3). */
 		if (pin && level && !before)
-			m->s.nmi_pending = 1;
+			m->s.nmi_pending += !m->s.nmi_pending;
 		if (level)
 			lapic_kick(m);
 		return;
@@ -306,8 +306,8 @@ bool lapic_model_take_smi(struct lapic_model *m)
 
 bool lapic_model_take_nmi(struct lapic_model *m)
 {
-	bool nmi = m->s.nmi_pending;
-
-	m->s.nmi_pending = 0;
-	return nmi;
+	if (!m->s.nmi_pending)
+		return false;
+	m->s.nmi_pending--; /* KVM counts to 2 */
+	return true;
 }

@@ -239,14 +239,22 @@ Test(lapic_model_delivery, a_level_lint_sets_remote_irr_and_comes_again)
 	cr_expect_eq(injectable(), -1);
 }
 
-Test(lapic_model_delivery, polarity_inverts_a_fixed_lint)
+Test(lapic_model_delivery, polarity_inverts_a_fixed_lint_where_pins_are_electrical)
 {
-	bed_init(&bed, 1);
+	struct lapic_model_config config = bed_config(&bed);
+
+	config.electrical = true;
+	bed_init_with(&bed, 1, config);
+	bed_write(&bed, 0, LAPIC_SVR, 0x1ff);
 	lapic_model_lint(&bed.cpu[0], 0, true);
 	bed_write(&bed, 0, LAPIC_LVT0, 0x2041);
 	cr_expect_eq(injectable(), -1);
 	lapic_model_lint(&bed.cpu[0], 0, false);
 	cr_expect_eq(injectable(), 0x41);
+	bed_init(&bed, 1);
+	bed_write(&bed, 0, LAPIC_LVT0, 0x2041);
+	lapic_model_lint(&bed.cpu[0], 0, true);
+	cr_expect_eq(injectable(), 0x41, "else 1 is asserted");
 }
 
 Test(lapic_model_delivery, an_extint_message_waits_for_its_acknowledge)
