@@ -101,7 +101,7 @@ void ioapic_write_entry(struct ioapic_model *m, unsigned int pin, uint64_t value
 	mask &= m->writable;
 	rte = (old & ~mask) | (value & mask);
 	/* How software ends an interrupt where there is no EOI register: to edge and back. */
-	if (!is_level(rte))
+	if (!(rte & IOAPIC_RTE_LEVEL))
 		rte &= ~IOAPIC_RTE_REMOTE_IRR;
 	set_entry(m, pin, rte);
 	if (is_level(rte))

@@ -9,6 +9,7 @@
 
 #define LEVEL 0x8000U
 #define LOW 0x2000U
+#define REMOTE_IRR 0x4000U
 #define MASKED 0x10000U
 
 /* What was sent. */
@@ -264,6 +265,18 @@ Test(ioapic_model, switching_to_edge_and_back_ends_the_interrupt)
 	entry(4, LEVEL | MASKED | 0x41);
 	entry(4, LEVEL | 0x41);
 	cr_expect_eq(sent(), 2);
+}
+
+Test(ioapic_model, only_the_trigger_mode_ends_the_interrupt)
+{
+	init();
+	entry(4, LEVEL | 0x41);
+	line(4, true);
+	entry(4, LEVEL | 0x741);
+	cr_expect_eq(low(4), LEVEL | REMOTE_IRR | 0x741, "ExtINT for a while");
+	entry(4, LEVEL | 0x41);
+	cr_expect_eq(low(4), LEVEL | REMOTE_IRR | 0x41);
+	cr_expect_eq(sent(), 1);
 }
 
 Test(ioapic_model, an_nmi_is_an_edge_whatever_its_trigger_mode)
