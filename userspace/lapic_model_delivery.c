@@ -33,7 +33,7 @@ void lapic_request(struct lapic_model *m, uint8_t vector, bool level)
 	else
 		lapic_bank_clear(&m->s, LAPIC_TMR, vector);
 	/* What does not get past the priority now will when the vCPU's thread lowers that. */
-	if (lapic_deliverable(&m->s) >= 0)
+	if (lapic_model_injectable(m) >= 0)
 		lapic_kick(m);
 }
 
@@ -205,14 +205,17 @@ void lapic_model_extint_taken(struct lapic_model *m)
 	m->extint = false;
 }
 
+/* What was requested before SVR disabled it is still for the CPU to handle (SDM 3A 11.4.7.2). */
 int lapic_model_injectable(const struct lapic_model *m)
 {
-	return lapic_deliverable(&m->s);
+	int vector = lapic_bank_highest(&m->s, LAPIC_IRR);
+
+	return on(m) && vector >= 0 && (vector & 0xf0) > (lapic_ppr(&m->s) & 0xf0) ? vector : -1;
 }
 
 int lapic_model_acknowledge(struct lapic_model *m)
 {
-	int vector = lapic_deliverable(&m->s);
+	int vector = lapic_model_injectable(m);
 
 	if (!on(m))
 		return -1;

@@ -451,6 +451,20 @@ Test(lapic_model, disabled_by_svr_it_takes_nmi_and_init_but_no_vector)
 	cr_expect(lapic_model_take_init(&bed.cpu[1]));
 }
 
+Test(lapic_model, disabled_by_svr_it_still_gives_what_was_requested)
+{
+	bed_init(&bed, 1);
+	bed_send(&bed, 0, 0x40, false);
+	bed_write(&bed, 0, LAPIC_SVR, 0xff);
+	cr_expect_eq(lapic_model_injectable(&bed.cpu[0]), 0x40);
+	bed_write(&bed, 0, LAPIC_TPR, 0x40);
+	cr_expect_eq(lapic_model_injectable(&bed.cpu[0]), -1);
+	bed_write(&bed, 0, LAPIC_TPR, 0);
+	cr_expect_eq(lapic_model_acknowledge(&bed.cpu[0]), 0x40);
+	bed_write(&bed, 0, LAPIC_EOI, 0);
+	cr_expect_eq(bed_read(&bed, 0, LAPIC_ISR + 0x20), 0);
+}
+
 /* ---- save and restore ---- */
 
 Test(lapic_model, a_state_continues_in_another_model)
