@@ -192,13 +192,21 @@ static void load_pin(struct ioapic_model *m, unsigned int pin, uint64_t rte, boo
 		put_bit(m->lines, pin, irr != (m->config.electrical && rte & IOAPIC_RTE_LOW));
 }
 
+int ioapic_model_check(const struct ioapic_model *m, const struct ioapic_state *s, struct irqs_error *reterr)
+{
+	if (reg_known(reg_find_name(&ioapic_chip, "VER"), s, 0) && (s->version & 0xff) != m->config.version)
+		return irqs_fail(reterr, IRQS_REFUSED, IRQS_NO_OFFSET, "VER", "version 0x%x: this IOAPIC is a 0x%x",
+				 s->version & 0xffU, m->config.version + 0U);
+	return 0;
+}
+
 int ioapic_model_set(struct ioapic_model *m, const struct ioapic_state *s, struct irqs_error *reterr)
 {
 	const struct reg_row *version = reg_find_name(&ioapic_chip, "VER");
+	int rc = ioapic_model_check(m, s, reterr);
 
-	if (reg_known(version, s, 0) && (s->version & 0xff) != m->config.version)
-		return irqs_fail(reterr, IRQS_REFUSED, IRQS_NO_OFFSET, "VER", "version 0x%x: this IOAPIC is a 0x%x",
-				 s->version & 0xffU, m->config.version + 0U);
+	if (rc)
+		return rc;
 	ioapic_model_reset(m);
 	for (const struct reg_row *row = ioapic_chip.rows; row < ioapic_chip.rows + ioapic_chip.nrows; row++)
 		for (unsigned int i = 0; i < row->count; i++)

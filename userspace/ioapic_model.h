@@ -63,6 +63,9 @@ void ioapic_model_get(const struct ioapic_model *m, struct ioapic_state *ret);
  */
 int ioapic_model_set(struct ioapic_model *m, const struct ioapic_state *s, struct irqs_error *reterr);
 
+/* ioapic_model_check - only the checks of ioapic_model_set(). Any thread. */
+int ioapic_model_check(const struct ioapic_model *m, const struct ioapic_state *s, struct irqs_error *reterr);
+
 /* ioapic_model_pin/ioapic_model_set_pin - entry and request of one pin, as in struct ioapic_state. -EINVAL: no such pin. */
 int ioapic_model_pin(const struct ioapic_model *m, unsigned int pin, uint64_t *ret_rte, bool *ret_irr);
 int ioapic_model_set_pin(struct ioapic_model *m, unsigned int pin, uint64_t rte, bool irr);

@@ -113,7 +113,7 @@ void lapic_model_get(struct lapic_model *m, struct lapic_state *ret)
 	lapic_timer_save(m, ret);
 }
 
-static int check(const struct lapic_model *m, const struct lapic_state *s, struct irqs_error *reterr)
+int lapic_model_check(const struct lapic_model *m, const struct lapic_state *s, struct irqs_error *reterr)
 {
 	if (reg_known(lapic_member("initial_id"), s, 0) && s->initial_id != m->config.id)
 		return irqs_fail(reterr, IRQS_REFUSED, IRQS_NO_OFFSET, "initial_id", "%u: this LAPIC is that of CPU %u",
@@ -160,7 +160,7 @@ static void load_rows(struct lapic_model *m, const struct lapic_state *s)
 
 int lapic_model_set(struct lapic_model *m, const struct lapic_state *s, struct irqs_error *reterr)
 {
-	int rc = check(m, s, reterr);
+	int rc = lapic_model_check(m, s, reterr);
 
 	if (rc)
 		return rc;

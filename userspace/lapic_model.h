@@ -105,6 +105,9 @@ void lapic_model_get(struct lapic_model *m, struct lapic_state *ret);
  */
 int lapic_model_set(struct lapic_model *m, const struct lapic_state *s, struct irqs_error *reterr);
 
+/* lapic_model_check - only the checks of lapic_model_set(). Any thread. */
+int lapic_model_check(const struct lapic_model *m, const struct lapic_state *s, struct irqs_error *reterr);
+
 /* lapic_model_state - the state as it is kept, derived registers not brought up to date. Any thread. */
 const struct lapic_state *lapic_model_state(const struct lapic_model *m);
 

@@ -424,16 +424,27 @@ static void complete(struct pic_state *s, uint8_t elcr_mask)
 	s->elcr &= s->elcr_mask;
 }
 
+int pic_model_check(const struct pic_state pics[2])
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		struct pic_state fresh = pics[i];
+
+		complete(&fresh, elcr_masks[i]);
+		if (fresh.init_state > WANTS_ICW4 || fresh.priority_add > 7)
+			return -EINVAL;
+	}
+	return 0;
+}
+
 int pic_model_restore(struct pic_model *m, const struct pic_state pics[2])
 {
 	struct pic_state fresh[2];
 
+	if (pic_model_check(pics))
+		return -EINVAL;
 	memcpy(fresh, pics, sizeof(fresh));
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < 2; i++)
 		complete(&fresh[i], elcr_masks[i]);
-		if (fresh[i].init_state > WANTS_ICW4 || fresh[i].priority_add > 7)
-			return -EINVAL;
-	}
 	memcpy(m->pics, fresh, sizeof(fresh));
 	settle(m);
 	return 0;

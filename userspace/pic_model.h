@@ -74,6 +74,9 @@ void pic_model_save(const struct pic_model *m, struct pic_state ret_pics[2]);
  */
 int pic_model_restore(struct pic_model *m, const struct pic_state pics[2]);
 
+/* pic_model_check - only the checks of pic_model_restore(). Any thread. */
+int pic_model_check(const struct pic_state pics[2]);
+
 /* pic_model_owns - whether a port is one of the six. Any thread. */
 bool pic_model_owns(uint16_t port);
 

@@ -113,6 +113,9 @@ void pit_model_save(const struct pit_model *m, struct pit_state *ret_pit, struct
  */
 int pit_model_restore(struct pit_model *m, const struct pit_state *pit, const struct pit_model_extra *extra);
 
+/* pit_model_check - only the checks of pit_model_restore(). Any thread. */
+int pit_model_check(const struct pit_state *pit, const struct pit_model_extra *extra);
+
 /* pit_model_owns - whether a port is one of the five. Any thread. */
 bool pit_model_owns(uint16_t port);
 

@@ -124,18 +124,33 @@ static int64_t ticks_given(const struct pit_state *from, int64_t now)
 	return next == INT64_MIN ? next : next - 1;
 }
 
+/* What is known of @pit over a timer after power-on. Return: whether that can be. */
+static bool complete(const struct pit_state *pit, const struct pit_model_extra *extra, struct pit_state *ret)
+{
+	power_on(ret);
+	known_rows(&pit_chip, pit, ret);
+	for (unsigned int i = 0; i < PIT_CHANNELS; i++)
+		if (!channel_is_sound(&ret->channels[i]) || (extra && !counter_is_sound(&extra->counters[i])))
+			return false;
+	return true;
+}
+
+int pit_model_check(const struct pit_state *pit, const struct pit_model_extra *extra)
+{
+	struct pit_state fresh;
+
+	return complete(pit, extra, &fresh) ? 0 : -EINVAL;
+}
+
 int pit_model_restore(struct pit_model *m, const struct pit_state *pit, const struct pit_model_extra *extra)
 {
 	int64_t now = m->ops->now_ns(m->opaque);
 	struct pit_model fresh = *m;
 
-	power_on(&fresh.pit);
-	known_rows(&pit_chip, pit, &fresh.pit);
+	if (!complete(pit, extra, &fresh.pit))
+		return -EINVAL;
 	if (extra)
 		fresh.extra = *extra;
-	for (unsigned int i = 0; i < PIT_CHANNELS; i++)
-		if (!channel_is_sound(&fresh.pit.channels[i]) || (extra && !counter_is_sound(&extra->counters[i])))
-			return -EINVAL;
 	for (unsigned int i = 0; i < PIT_CHANNELS; i++) {
 		fresh.extra.counters[i].simple = m->quirks & PIT_QUIRK_COUNTING;
 		if (!extra)
