@@ -108,6 +108,20 @@ static pid_t start_script(const char *command)
 	return pid;
 }
 
+/* Until the script has begun its work. */
+static void wait_said(const char *what)
+{
+	bool there = false;
+
+	for (unsigned int waited = 0; waited < LINE_MS && !there; waited += 50) {
+		char *text = read_text(output);
+
+		there = text && strstr(text, what);
+		free(text);
+		sleep_ms(50);
+	}
+}
+
 /* Its exit status; what it printed is in @said. */
 static int end_of_script(pid_t pid)
 {
@@ -184,7 +198,7 @@ Test(debug_scripts, strace_lets_go_on_a_signal_and_when_it_is_killed)
 		int status;
 
 		cr_assert_gt(python, 0);
-		sleep_ms(1500);
+		wait_said("KVM_IRQ_LINE_STATUS");
 		cr_assert_eq(kill(python, signals[i]), 0);
 		status = end_of_script(script);
 		cr_expect_eq(status, signals[i] == SIGKILL ? 128 + SIGKILL : 0, "signal %d: %d", signals[i], status);
@@ -283,7 +297,8 @@ Test(debug_scripts, trace_records_one_vm_and_takes_its_instance_away)
 	row = strstr(said, "\n0              64 (IOAPIC pin 2) ");
 	cr_assert(row, "%s", said);
 	cr_expect_geq(column(row + 1, 0), 10, "%.160s", row);
-	cr_expect_leq(column(row + 1, 4), 1, "%.160s", row);
+	/* On a busy machine a tick finds the one before it still requested. */
+	cr_expect_leq(column(row + 1, 4), column(row + 1, 0) / 3, "%.160s", row);
 	cr_expect_not(strstr(said, "not understood"), "%s", said);
 	snprintf(command, sizeof(command),
 		 "exec unshare -m sh -c 'mount -t tracefs nodev /sys/kernel/tracing && ls -a /sys/kernel/tracing/instances'");
