@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "kvm/gather.h"
+#include "kvm/gather_priv.h"
 
 #include <errno.h>
 #include <string.h>
 #include <time.h>
 
-#include "apic/abi.h"
 #include "apic/lapic_rows.h"
 #include "kvm/extensions_priv.h"
 #include "kvm/timer_priv.h"
 
-#define MSRS_MAX 16
 #define MSR_TSC_DEADLINE 0x6e0
 
 /* How long an interrupt of the host's timer may be on its way. */
@@ -19,17 +17,6 @@
 struct msr_list {
 	struct kvm_msrs head;
 	struct kvm_msr_entry entries[MSRS_MAX];
-};
-
-struct gather {
-	struct kvm_port *port;
-	const struct kvm_probe *probe;
-	struct kvm_gather_options options;
-	struct irqchip_state *state;
-	struct irqs_error *err;
-	struct abi_plan lapic, regs, sregs, events, mp_state;
-	const struct reg_row *msrs[MSRS_MAX];
-	unsigned int nmsrs;
 };
 
 /* Where the process has ended, nothing that follows will be known either. */
@@ -43,7 +30,7 @@ static int failed(const struct gather *g, int rc, const char *what, unsigned int
 	return forgiven(g, rc) ? 0 : irqs_fail_errno(g->err, -rc, "vcpu[%u]: %s", vcpu, what);
 }
 
-static int failed_vm(const struct gather *g, int rc, const char *what)
+int gather_failed_vm(const struct gather *g, int rc, const char *what)
 {
 	return forgiven(g, rc) ? 0 : irqs_fail_errno(g->err, -rc, "%s", what);
 }
@@ -88,7 +75,7 @@ static int check_run(const struct gather *g, unsigned int i)
 	}
 }
 
-static int64_t now_ns(void)
+int64_t gather_now_ns(void)
 {
 	struct timespec now;
 
@@ -114,7 +101,7 @@ static int settle(const struct gather *g, unsigned int i)
 	struct lapic_state *s = &g->state->lapics[i];
 	int rc;
 
-	s->initial_count_load_time = now_ns();
+	s->initial_count_load_time = gather_now_ns();
 	rc = take_page(g, i);
 	return rc ? rc : let_settle(g, i);
 }
@@ -200,7 +187,7 @@ static int take_lapic(const struct gather *g, unsigned int i)
 	if (!rc)
 		rc = take_deadline(g, i);
 	if (!rc && g->options.settle)
-		kvm_timer_merge_count(s, &before, now_ns(), bus_cycle(g));
+		kvm_timer_merge_count(s, &before, gather_now_ns(), bus_cycle(g));
 	s->initial_count_load_time = 0;
 	return rc;
 }
@@ -267,73 +254,6 @@ static int take_events(const struct gather *g, unsigned int i)
 	return 0;
 }
 
-static int take_chip(const struct gather *g, uint32_t id, const struct reg_chip *table, enum reg_abi abi, void *ret)
-{
-	struct kvm_irqchip chip = { .chip_id = id };
-	int rc = kvm_vm(g->port, KVM_GET_IRQCHIP, &chip, sizeof(chip));
-
-	if (rc < 0)
-		return failed_vm(g, rc, "KVM_GET_IRQCHIP");
-	abi_get(table, abi, &chip.chip, ret);
-	return 0;
-}
-
-static int take_pit(const struct gather *g)
-{
-	struct pit_state *s = &g->state->pit;
-	struct kvm_pit_state2 pit;
-	int rc = kvm_vm(g->port, KVM_GET_PIT2, &pit, sizeof(pit));
-
-	if (rc < 0)
-		return failed_vm(g, rc, "KVM_GET_PIT2");
-	abi_get(&pit_chip, REG_ABI_PIT, &pit, s);
-	reg_forget(reg_find_name(&pit_chip, "count_load_time"), s, 0);
-	reg_set(reg_find_name(&pit_chip, "irq_disabled"), s, 0, pit.flags & KVM_PIT_FLAGS_HPET_LEGACY);
-	return 0;
-}
-
-static int take_chips(const struct gather *g)
-{
-	struct irqchip_state *s = g->state;
-	int rc;
-
-	if (g->probe->mode != IRQCHIP_FULL)
-		return 0;
-	rc = take_chip(g, KVM_IRQCHIP_PIC_MASTER, &pic_chip, REG_ABI_PIC, &s->pics[PIC_MASTER]);
-	if (!rc)
-		rc = take_chip(g, KVM_IRQCHIP_PIC_SLAVE, &pic_chip, REG_ABI_PIC, &s->pics[PIC_SLAVE]);
-	if (!rc)
-		rc = take_chip(g, KVM_IRQCHIP_IOAPIC, &ioapic_chip, REG_ABI_IOAPIC, &s->ioapic);
-	if (!rc && reg_known(reg_find_name(&ioapic_chip, "ID"), &s->ioapic, 0))
-		reg_set(reg_find_name(&ioapic_chip, "VER"), &s->ioapic, 0,
-			(IOAPIC_PINS - 1) << 16 | IOAPIC_VERSION_11);
-	if (!rc && g->probe->pit)
-		rc = take_pit(g);
-	return rc;
-}
-
-static int take_clock(const struct gather *g)
-{
-	struct clock_state *s = &g->state->clock;
-	struct kvm_clock_data clock;
-	int rc;
-
-	reg_set(reg_find_name(&clock_chip, "cpu_clock_offset"), s, 0, (uint64_t)now_ns());
-	if (!g->probe->clock)
-		return 0;
-	memset(&clock, 0, sizeof(clock));
-	rc = kvm_vm(g->port, KVM_GET_CLOCK, &clock, sizeof(clock));
-	if (rc < 0)
-		return failed_vm(g, rc, "KVM_GET_CLOCK");
-	abi_get(&clock_chip, REG_ABI_CLOCK, &clock, s);
-	reg_set(reg_find_name(&clock_chip, "kvmclock_reliable"), s, 0, !!(clock.flags & KVM_CLOCK_TSC_STABLE));
-	if (!(clock.flags & KVM_CLOCK_REALTIME))
-		reg_forget(reg_find_name(&clock_chip, "kvmclock_realtime"), s, 0);
-	if (!(clock.flags & KVM_CLOCK_HOST_TSC))
-		reg_forget(reg_find_name(&clock_chip, "kvmclock_host_tsc"), s, 0);
-	return 0;
-}
-
 typedef int take_fn(const struct gather *g, unsigned int vcpu);
 
 static int each(const struct gather *g, take_fn *fn)
@@ -361,11 +281,11 @@ static int take_all(const struct gather *g)
 	if (!rc && !g->options.no_mp_state)
 		rc = each(g, take_mp_state);
 	if (!rc)
-		rc = take_chips(g);
+		rc = gather_chips(g);
 	if (!rc)
 		rc = each(g, take_vcpu);
 	if (!rc)
-		rc = take_clock(g);
+		rc = gather_clock(g);
 	if (!rc)
 		rc = each(g, take_events);
 	for (unsigned int i = 0; i < g->port->nvcpus && !rc && g->probe->mode != IRQCHIP_NONE; i++)
