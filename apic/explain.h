@@ -13,6 +13,7 @@ struct explain_context {
 	unsigned int instance;          /* of the CPU; 0 and 1 of the PICs */
 	const struct lapic_state *cpus; /* of the newer state, or NULL */
 	unsigned int ncpus;
+	bool events; /* what only goes on (clocks, counts, the TSC) is explained without a sentence */
 };
 
 /**

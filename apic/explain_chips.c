@@ -142,10 +142,10 @@ static void tell_channel(struct story *s, unsigned int i)
 		story_say(s, "channel %u set to mode %u, count %" PRId32, i, c->mode, c->count);
 	else if (story_changed(s, "count_load_time", i))
 		story_say(s, "channel %u loaded again", i);
-	else if (story_changed(s, "next_transition_time", i))
-		story_say(s, "channel %u ran on", i);
-	else
+	else if (!story_changed(s, "next_transition_time", i))
 		return;
+	else if (!s->context->events)
+		story_say(s, "channel %u ran on", i);
 	story_done(s, "mode", i);
 	story_done(s, "count", i);
 	drop_channel_time(s, i);
@@ -178,10 +178,10 @@ void explain_clock(struct story *s)
 	for (size_t i = 0; i < REG_ARRAY_SIZE(clocks); i++) {
 		if (!story_values(s, clocks[i].row, 0, &a, &b))
 			continue;
-		if (b > a)
-			story_say_ns(s, b - a, "", "%s advanced by ", clocks[i].what);
-		else
+		if (b < a)
 			story_say_ns(s, a - b, "", "%s went back by ", clocks[i].what);
+		else if (!s->context->events)
+			story_say_ns(s, b - a, "", "%s advanced by ", clocks[i].what);
 		story_done(s, clocks[i].row, 0);
 	}
 }

@@ -28,7 +28,9 @@ static void tell_tsc(struct story *s)
 		return;
 	verb = b > a ? "advanced" : "went back";
 	apart = b > a ? b - a : a - b;
-	if (khz)
+	if (s->context->events && b > a)
+		;
+	else if (khz)
 		story_say_ns(s, ticks_ns(apart, khz), "", "TSC %s by ", verb);
 	else
 		story_say(s, "TSC %s by %" PRIu64 " ticks", verb, apart);
@@ -96,7 +98,7 @@ static void tell_count(struct story *s)
 		story_say(s, "timer fired (TMCCT 0)");
 	else if (armed || (mode == LAPIC_TIMER_ONE_SHOT && left > was))
 		story_say_ns(s, count_ns(b), " left", "timer re-armed: ");
-	else
+	else if (!s->context->events)
 		story_say_ns(s, count_ns(b), " left", "timer ran on: ");
 	drop_counters(s);
 }

@@ -41,9 +41,10 @@ static unsigned int forget_unshared(const struct reg_chip *chip, void *state, co
 	return forgotten;
 }
 
+/* General registers are the guest's computing; what of EFLAGS matters to interrupts has a sentence. */
 static bool runs(const struct reg_chip *chip, const struct reg_row *row)
 {
-	return chip == &clock_chip || row->storage == REG_DERIVED || row == lapic_member("tsc");
+	return chip == &clock_chip || row->storage == REG_DERIVED || row->abi == REG_ABI_REGS || row == lapic_member("tsc");
 }
 
 static void forget_running(const struct reg_chip *chip, void *state)
@@ -65,7 +66,7 @@ union any_state {
 
 static void diff_part(struct comparison *c, const struct irqchip_part *a, const struct irqchip_part *b)
 {
-	const struct explain_context context = { .instance = b->instance, .cpus = c->b->lapics, .ncpus = c->b->nlapics };
+	const struct explain_context context = { .instance = b->instance, .cpus = c->b->lapics, .ncpus = c->b->nlapics, .events = c->what == DIFF_EVENTS };
 	union any_state sa, sb;
 	char prefix[64];
 

@@ -149,9 +149,11 @@ static void change_vectors(struct child_vmm *child)
 /* Reads until a line holds @what; it is in text then. */
 static bool read_until(FILE *f, const char *what)
 {
-	while (fgets(text, sizeof(text), f))
+	while (fgets(text, sizeof(text), f)) {
+		cr_expect_not(strstr(text, "advanced") || strstr(text, "ran on"), "%s", text);
 		if (strstr(text, what))
 			return true;
+	}
 	return false;
 }
 

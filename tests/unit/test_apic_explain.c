@@ -63,6 +63,24 @@ static void set_timer(struct lapic_state *l, enum lapic_timer_mode mode, uint32_
 	lapic_set_reg(l, LAPIC_TMCCT, left);
 }
 
+Test(apic_explain, what_only_goes_on_is_no_event)
+{
+	const struct explain_context context = { .instance = 0, .events = true };
+
+	set_timer(&la, LAPIC_TIMER_PERIODIC, 5000000, 4000000);
+	set_timer(&lb, LAPIC_TIMER_PERIODIC, 5000000, 3200000);
+	lb.tsc = 3000;
+	cb.kvmclock = ca.kvmclock + 1500;
+	cr_expect_eq(reg_diff_words(&lapic_chip, &la, &lb, &context, "", &out), 0, "%s", buf.text);
+	cr_expect_eq(reg_diff_words(&clock_chip, &ca, &cb, &context, "", &out), 0, "%s", buf.text);
+	/* What goes back, or begins anew, is one. */
+	lapic_set_reg(&lb, LAPIC_TMICT, 6000000);
+	lb.tsc = 10;
+	cr_expect_eq(reg_diff_words(&lapic_chip, &la, &lb, &context, "", &out), 2);
+	cr_expect_eq(reg_diff_words(&clock_chip, &cb, &ca, &context, "", &out), 1);
+	cr_expect_str_eq(buf.text, "TSC went back by 495 ns\ntimer re-armed: 3.200 ms left\nKVM clock went back by 1.500 us\n");
+}
+
 Test(apic_explain, nothing_happened_says_nothing)
 {
 	const struct explain_context context = { .instance = 0 };
