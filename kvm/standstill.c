@@ -78,6 +78,14 @@ static bool all_gone(const struct standstill *s)
 	return true;
 }
 
+/* That the first thread of a process has ended is not reported while others of it are there, which wait to be reaped. */
+static bool give_up(struct tracee *t)
+{
+	if (!procfs_runs_user_code(t->pid, t->tid))
+		t->state = TRACEE_GONE;
+	return t->state == TRACEE_GONE || procfs_cannot_stop(t->pid, t->tid);
+}
+
 /*
  * Wait until the threads from @first on have stopped. One that is deep in the kernel and does not come is no harm: before
  * it runs an instruction it stops. (In KVM_RUN, none is that deep.)
@@ -91,12 +99,27 @@ static int wait_all(struct standstill *s, unsigned int first)
 		struct tracee *t = &s->tracees[i];
 
 		for (tracee_look(t, false); t->state == TRACEE_RUNNING; tracee_look(t, false)) {
-			if (now_ns() - begin > PATIENCE_NS && procfs_cannot_stop(t->pid, t->tid))
+			if (now_ns() - begin > PATIENCE_NS && give_up(t))
 				break;
 			nanosleep(&step, NULL);
 		}
 	}
 	return all_gone(s) ? -ESRCH : 0;
+}
+
+/*
+ * The first thread of the process comes last, to be called in and to be let go. When the process dies, that one is reported
+ * to have ended only when all others are reaped: who waits for it before waits for ever.
+ */
+static void put_first_thread_last(struct standstill *s)
+{
+	struct tracee *first = find_tracee(s, s->found->pid), *last = s->tracees + s->ntracees - 1, t;
+
+	if (!first)
+		return;
+	t = *first;
+	*first = *last;
+	*last = t;
 }
 
 /* Threads that still run can make new ones: until there are none. */
@@ -185,6 +208,7 @@ int standstill_begin(struct standstill *s, const struct kvm_found *found)
 	s->found = found;
 	hurry(s);
 	rc = stop_all(s);
+	put_first_thread_last(s);
 	rank_all(s);
 	move_near(s);
 	return rc;
@@ -196,7 +220,7 @@ void standstill_end(struct standstill *s, uint64_t *ret_ns)
 	for (unsigned int i = 0; i < s->ntracees; i++)
 		tracee_give_back(&s->tracees[i]);
 	for (unsigned int i = 0; i < s->ntracees; i++)
-		if (s->tracees[i].state == TRACEE_STOPPED)
+		if (s->tracees[i].state == TRACEE_STOPPED || s->tracees[i].state == TRACEE_GONE)
 			tracee_release(&s->tracees[i]);
 	if (ret_ns)
 		*ret_ns = now_ns() - s->begin_ns;

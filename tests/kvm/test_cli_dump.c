@@ -17,6 +17,7 @@
 #include "vm.h"
 
 #define NOBODY 65534
+#define DEATHS 40
 
 TestSuite(cli_dump, .init = vm_have_kvm, .timeout = 60);
 
@@ -266,4 +267,40 @@ Test(cli_dump, without_the_right_to_ptrace_it_says_what_that_takes)
 	cr_expect_eq(WEXITSTATUS(status), 1, "%s", text);
 	cr_expect(one_line() && (strstr(text, "denied") || strstr(text, "CAP_SYS_PTRACE")), "%s", text);
 	child_end(child);
+}
+
+static void kill_later(struct child_vmm *child, unsigned int us)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return;
+	usleep(us);
+	kill(child->pid, SIGKILL);
+	_exit(0);
+}
+
+/* All or nothing, and an answer in any case. */
+Test(cli_dump, a_vm_that_dies_in_the_middle_is_said_to_be_gone)
+{
+	uint64_t seed = vm_seed();
+	unsigned int died = 0;
+
+	for (unsigned int i = 0; i < DEATHS; i++) {
+		struct child_vmm *child = start(1, 1 + i % 4, i % 3 == 0);
+		int status;
+
+		kill_later(child, vm_random(&seed) % 40000);
+		status = run("timeout -k 1 10 '%1$s' dump --pid %2$d --json 2>&1", child->pid);
+		died += status != 0;
+		/* Where it was on its way out already, what it lacked is said: descriptors, a VM, memory. */
+		if (status)
+			cr_expect(status <= 3 && strstr(text, "irqshift: process "), "%d: %s", status, text);
+		else
+			cr_expect(strstr(text, "\"apic\"") && strstr(text, "\"tmict\"") && strstr(text, "\"clock\""), "%s", text);
+		child_end(child);
+	}
+	cr_log_info("%u of %d died before the end", died, DEATHS);
+	while (wait(NULL) > 0)
+		;
 }
