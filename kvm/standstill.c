@@ -197,6 +197,11 @@ static void back_to_normal(struct standstill *s)
 		sched_setaffinity(0, sizeof(s->cpus), &s->cpus);
 	if (s->hurried)
 		sched_setscheduler(0, SCHED_OTHER, &none);
+	for (unsigned int i = 0; i < s->ntracees; i++)
+		if (s->tracees[i].took_sigchld) {
+			kill(getpid(), SIGCHLD);
+			break;
+		}
 	if (s->masked)
 		pthread_sigmask(SIG_SETMASK, &s->signals, NULL);
 }

@@ -21,6 +21,9 @@
 #define REAP_TRIES 200
 #define REAP_NS 500000
 
+/* How long to wait at once for the first thread of a process: until the kernel says by SIGCHLD that it stopped, or else. */
+#define FIRST_NS 1000000
+
 /* include/linux/errno.h: to user mode it never gets. With a handler to run it becomes EINTR, else the call starts again. */
 #define ERESTARTNOHAND 514
 
@@ -91,18 +94,50 @@ static void stopped(struct tracee *tracee)
 	tracee_put_regs(tracee, &tracee->regs);
 }
 
-/* Wait for a stop, or look for one. Return: signal | event << 8, 0 when there is none; -ESRCH when it died. */
-static int wait_stop(struct tracee *tracee, int flags)
+/*
+ * That the first thread of a process has ended is only reported when all others are reaped, some of which this thread
+ * traces: who waits for it waits for ever.
+ */
+static bool ended_unheard(const struct tracee *tracee)
 {
+	return tracee->tid == tracee->pid && !procfs_runs_user_code(tracee->pid, tracee->tid);
+}
+
+/* The signal may be about a child of the caller: standstill_end() sends it again. */
+static void wait_for_first(struct tracee *tracee)
+{
+	const struct timespec moment = { 0, FIRST_NS };
+	sigset_t child;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	if (sigtimedwait(&child, NULL, &moment) == SIGCHLD)
+		tracee->took_sigchld = true;
+	else if (ended_unheard(tracee))
+		tracee->state = TRACEE_GONE;
+}
+
+/* Wait for a stop, or look for one. Return: signal | event << 8, 0 when there is none; -ESRCH when it died. */
+static int wait_stop(struct tracee *tracee, bool wait)
+{
+	bool first = tracee->tid == tracee->pid;
 	siginfo_t info;
 	int rc;
 
-	do {
+	for (;;) {
 		info.si_pid = 0;
-		rc = waitid(P_PID, (id_t)tracee->tid, &info, WSTOPPED | WEXITED | WNOWAIT | __WALL | flags);
-	} while (rc && errno == EINTR);
-	if (!rc && !info.si_pid)
-		return 0;
+		rc = waitid(P_PID, (id_t)tracee->tid, &info,
+			    WSTOPPED | WEXITED | WNOWAIT | __WALL | (first || !wait ? WNOHANG : 0));
+		if (rc && errno == EINTR)
+			continue;
+		if (rc || info.si_pid)
+			break;
+		if (!wait)
+			return 0;
+		wait_for_first(tracee);
+		if (tracee->state == TRACEE_GONE)
+			return -ESRCH;
+	}
 	if (!rc && (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED))
 		return info.si_status;
 	tracee->state = TRACEE_GONE;
@@ -120,7 +155,7 @@ int tracee_run_until(struct tracee *tracee, int how, int wanted)
 			tracee->state = TRACEE_GONE;
 			return -ESRCH;
 		}
-		status = wait_stop(tracee, 0);
+		status = wait_stop(tracee, true);
 		if (status < 0)
 			return status;
 		if (status == wanted || (wanted >> 8 && status >> 8 == wanted >> 8))
@@ -136,7 +171,7 @@ void tracee_look(struct tracee *tracee, bool wait)
 	int status;
 
 	while (tracee->state == TRACEE_RUNNING) {
-		status = wait_stop(tracee, wait ? 0 : WNOHANG);
+		status = wait_stop(tracee, wait);
 		if (status <= 0)
 			return;
 		if (status >> 8 == TRACEE_EVENT_STOP) {

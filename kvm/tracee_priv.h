@@ -26,6 +26,7 @@ struct tracee {
 	pid_t pid, tid;
 	unsigned int rank; /* the user's: which to call in first */
 	enum tracee_state state;
+	bool took_sigchld;            /* of this process, which may have been about somebody else */
 	bool foreign;                 /* not in 64-bit mode: no call can be made in it */
 	struct user_regs_struct regs; /* what it goes on with */
 	bool filters_asked, filters_known;
