@@ -224,6 +224,9 @@ static int attach_once(pid_t pid, unsigned int vm, struct kvm_attach **ret, stru
 	if (!a)
 		return irqs_fail_nomem(reterr);
 	rc = prepare(a, pid, vm, reterr);
+	/* One that is just ending has nothing left to find. */
+	if (rc && pid != getpid() && !procfs_runs_user_code(pid, pid))
+		rc = irqs_fail_errno(reterr, ESRCH, "process %d", (int)pid);
 	if (!rc) {
 		rc = standstill_begin(&a->still, &a->found);
 		if (rc)
