@@ -48,7 +48,7 @@ struct irqchip_model_ops {
 	void (*arm)(void *ctx, unsigned int timer, int64_t at_ns);
 	/* There is something new for the vCPU: get it out of KVM_RUN or out of its sleep. */
 	void (*kick)(void *ctx, unsigned int cpu);
-	/* Where the register page of a LAPIC is now, 0: nowhere. May be NULL. */
+	/* Where the register page of a LAPIC is now, or LAPIC_MODEL_NOWHERE. May be NULL. */
 	void (*moved)(void *ctx, unsigned int cpu, uint64_t base);
 	/* Split only: KVM_SIGNAL_MSI. Return: how many LAPICs accepted it. */
 	int (*msi)(void *ctx, uint64_t address, uint32_t data);

@@ -65,10 +65,16 @@ static void power_up(struct lapic_model *m)
 	lapic_set_reg(&m->s, LAPIC_ID, m->config.id << 24);
 }
 
-void lapic_model_reset(struct lapic_model *m)
+static void reset(struct lapic_model *m)
 {
 	power_up(m);
 	lapic_init_registers(m);
+}
+
+void lapic_model_reset(struct lapic_model *m)
+{
+	reset(m);
+	lapic_base_changed(m);
 }
 
 int lapic_model_init(struct lapic_model *m, struct apic_bus *bus, const struct lapic_model_config *config)
@@ -88,7 +94,7 @@ int lapic_model_init(struct lapic_model *m, struct apic_bus *bus, const struct l
 	m->cpu = (unsigned int)cpu;
 	m->expiry_ns = m->armed_ns = LAPIC_MODEL_NEVER;
 	lapic_index_rows(m);
-	lapic_model_reset(m);
+	reset(m);
 	return 0;
 }
 
@@ -164,14 +170,13 @@ int lapic_model_set(struct lapic_model *m, const struct lapic_state *s, struct i
 
 	if (rc)
 		return rc;
-	lapic_model_reset(m);
+	reset(m);
 	load_rows(m, s);
 	lapic_timer_load(m);
 	/* An INIT that nobody took yet has not reset the registers of a LAPIC in the kernel. */
 	if (m->s.latched_init)
 		lapic_init_registers(m);
 	apic_bus_update(m->bus, m);
-	if (m->config.ops->moved)
-		m->config.ops->moved(m->config.ctx, m->cpu, lapic_page(&m->s));
+	lapic_base_changed(m);
 	return 0;
 }

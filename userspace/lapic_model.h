@@ -17,6 +17,9 @@
 /* A time that never comes. */
 #define LAPIC_MODEL_NEVER INT64_MAX
 
+/* Where the register page is while the LAPIC is disabled or in x2APIC mode. */
+#define LAPIC_MODEL_NOWHERE UINT64_MAX
+
 #define LAPIC_MSR_APIC_BASE UINT32_C(0x1b)
 #define LAPIC_MSR_TSC_DEADLINE UINT32_C(0x6e0)
 #define LAPIC_MSR_X2APIC UINT32_C(0x800) /* to 0x8ff */
@@ -31,7 +34,7 @@ struct lapic_model_ops {
 	void (*arm)(void *ctx, unsigned int cpu, int64_t at_ns);
 	/* There is something new for the vCPU: get it out of the guest or out of its sleep, and let it look. */
 	void (*kick)(void *ctx, unsigned int cpu);
-	/* IA32_APIC_BASE changed: the register page is at @base, or nowhere when that is 0. May be NULL. */
+	/* IA32_APIC_BASE changed, or was set by a reset or a state: the register page is at @base, which may be LAPIC_MODEL_NOWHERE. May be NULL. */
 	void (*moved)(void *ctx, unsigned int cpu, uint64_t base);
 };
 

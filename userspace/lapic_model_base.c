@@ -28,15 +28,19 @@ static bool legal_transition(uint64_t from, uint64_t to)
 uint64_t lapic_page(const struct lapic_state *s)
 {
 	if ((s->apic_base & BASE_MODE) != LAPIC_BASE_ENABLE)
-		return 0;
+		return LAPIC_MODEL_NOWHERE;
 	return s->apic_base & ~UINT64_C(0xfff);
 }
 
 bool lapic_model_decodes(const struct lapic_model *m, uint64_t address)
 {
-	bool memory = (m->s.apic_base & BASE_MODE) == LAPIC_BASE_ENABLE;
+	return (address & ~UINT64_C(0xfff)) == lapic_page(&m->s);
+}
 
-	return memory && (address & ~UINT64_C(0xfff)) == (m->s.apic_base & ~UINT64_C(0xfff));
+void lapic_base_changed(struct lapic_model *m)
+{
+	if (m->config.ops->moved)
+		m->config.ops->moved(m->config.ctx, m->cpu, lapic_page(&m->s));
 }
 
 int lapic_base_write(struct lapic_model *m, uint64_t value)
@@ -47,8 +51,8 @@ int lapic_base_write(struct lapic_model *m, uint64_t value)
 		return -EINVAL;
 	m->s.apic_base = value;
 	if ((old & BASE_MODE) == (value & BASE_MODE)) {
-		if (old != value && m->config.ops->moved)
-			m->config.ops->moved(m->config.ctx, m->cpu, lapic_page(&m->s));
+		if (old != value)
+			lapic_base_changed(m);
 		return 0;
 	}
 	if (!(value & LAPIC_BASE_ENABLE)) {
@@ -59,8 +63,7 @@ int lapic_base_write(struct lapic_model *m, uint64_t value)
 		lapic_set_reg(&m->s, LAPIC_ICR2, 0);
 	}
 	apic_bus_update(m->bus, m);
-	if (m->config.ops->moved)
-		m->config.ops->moved(m->config.ctx, m->cpu, lapic_page(&m->s));
+	lapic_base_changed(m);
 	lapic_kick(m);
 	return 0;
 }

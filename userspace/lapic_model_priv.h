@@ -22,9 +22,10 @@
 void lapic_init_registers(struct lapic_model *m);
 
 /* lapic_model_base.c */
+void lapic_base_changed(struct lapic_model *m); /* tells the VMM where the page is now */
 int lapic_base_write(struct lapic_model *m, uint64_t value);
 bool lapic_base_legal(const struct lapic_model *m, uint64_t value);
-uint64_t lapic_page(const struct lapic_state *s); /* 0: nowhere */
+uint64_t lapic_page(const struct lapic_state *s); /* or LAPIC_MODEL_NOWHERE */
 
 /* lapic_model_registers.c: the bits that a row and the config leave writable and defined; LDR of x2APIC mode. */
 void lapic_index_rows(struct lapic_model *m);

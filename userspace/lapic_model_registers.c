@@ -86,7 +86,7 @@ static uint32_t read_register(struct lapic_model *m, uint16_t offset)
 
 void lapic_model_read(struct lapic_model *m, uint32_t offset, void *data, unsigned int len)
 {
-	bool decodes = lapic_page(&m->s) != 0;
+	bool decodes = lapic_page(&m->s) != LAPIC_MODEL_NOWHERE;
 	unsigned int byte = offset % 16;
 	uint32_t value = 0;
 	uint8_t *p = data;
@@ -195,7 +195,7 @@ void lapic_model_write(struct lapic_model *m, uint32_t offset, const void *data,
 	const uint8_t *p = data;
 	uint16_t reg = (uint16_t)offset;
 
-	if (!lapic_page(&m->s) || m->s.latched_init || len != 4 || offset % 16)
+	if (lapic_page(&m->s) == LAPIC_MODEL_NOWHERE || m->s.latched_init || len != 4 || offset % 16)
 		return;
 	if (offset >= 0x400 || (!readable(m, reg) && !write_only(m, reg))) {
 		lapic_error(m, LAPIC_ESR_REGISTER);

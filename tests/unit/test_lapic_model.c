@@ -223,7 +223,7 @@ Test(lapic_model, answers_nothing_while_disabled)
 	cr_expect_eq(bed_send(&bed, 0, 0x40, false), 0);
 	cr_expect_eq(rdmsr(0x802), -EINVAL);
 	cr_expect_eq(lapic_model_acknowledge(&bed.cpu[0]), -1);
-	cr_expect_eq(bed.page[0], 0);
+	cr_expect_eq(bed.page[0], LAPIC_MODEL_NOWHERE);
 }
 
 Test(lapic_model, enabled_again_it_is_as_after_power_up)
@@ -260,6 +260,18 @@ Test(lapic_model, follows_a_relocated_base)
 	cr_expect(lapic_model_decodes(&bed.cpu[0], UINT64_C(0x2345678fff)));
 	cr_expect_eq(bed.page[0], UINT64_C(0x2345678000));
 	cr_expect_eq(bed_read(&bed, 0, LAPIC_SVR), 0x1ff, "nothing else changes");
+	lapic_model_reset(&bed.cpu[0]);
+	cr_expect(lapic_model_decodes(&bed.cpu[0], BASE));
+	cr_expect_eq(bed.page[0], BASE);
+}
+
+Test(lapic_model, a_page_at_address_0_answers_like_any_other)
+{
+	bed_init(&bed, 1);
+	cr_expect_eq(set_base(LAPIC_BASE_ENABLE), 0);
+	cr_expect(lapic_model_decodes(&bed.cpu[0], LAPIC_SVR));
+	cr_expect_eq(bed.page[0], 0);
+	cr_expect_eq(bed_read(&bed, 0, LAPIC_SVR), 0x1ff);
 }
 
 Test(lapic_model, apic_base_knows_legal_and_illegal_transitions)
