@@ -25,13 +25,13 @@ static void random_bank(struct lapic_state *s, uint16_t offset, unsigned int mos
 /* Counts that do not run out while a sequence runs. */
 static uint32_t long_count(void)
 {
-	return 0x80000000U | (uint32_t)rnd(0x7fffffff);
+	return 0x80000000U | rnd(0x7fffffff);
 }
 
 static void random_timer(struct lapic_state *s)
 {
 	if (!(lapic_reg(s, LAPIC_SVR) & LAPIC_SVR_ENABLE) || rnd(3))
-		lapic_set_reg(s, LAPIC_LVTT, LAPIC_LVT_MASKED | (uint32_t)rnd(3) << 17 | vector());
+		lapic_set_reg(s, LAPIC_LVTT, LAPIC_LVT_MASKED | rnd(3) << 17 | vector());
 	if (lapic_timer_mode(s) != LAPIC_TIMER_TSC_DEADLINE && rnd(2)) {
 		lapic_set_reg(s, LAPIC_TMICT, long_count());
 		lapic_set_reg(s, LAPIC_TMCCT, lapic_reg(s, LAPIC_TMICT));
@@ -44,11 +44,11 @@ static void random_lapic(struct lapic_state *s, unsigned int cpu, bool x2apic)
 
 	if (cpu && rnd(4) == 0)
 		s->mp_state = LAPIC_MP_INIT_RECEIVED;
-	lapic_set_reg(s, LAPIC_TPR, (uint32_t)rnd(256));
+	lapic_set_reg(s, LAPIC_TPR, rnd(256));
 	lapic_set_reg(s, LAPIC_SVR, 0xff | (rnd(8) ? LAPIC_SVR_ENABLE : 0));
-	lapic_set_reg(s, LAPIC_LDR, (uint32_t)rnd(256) << 24);
+	lapic_set_reg(s, LAPIC_LDR, rnd(256) << 24);
 	lapic_set_reg(s, LAPIC_DFR, rnd(2) ? 0xffffffff : 0x0fffffff);
-	lapic_set_reg(s, LAPIC_TDCR, (uint32_t)rnd(16) & 0xb);
+	lapic_set_reg(s, LAPIC_TDCR, rnd(16) & 0xb);
 	random_bank(s, LAPIC_IRR, 6);
 	random_bank(s, LAPIC_ISR, 4);
 	random_bank(s, LAPIC_TMR, 100);
@@ -105,13 +105,13 @@ static void add_read(struct writer *w)
 	uint16_t offset = (uint16_t)(rnd(0x41) * 16);
 
 	if (rnd(16) == 0)
-		add(w, DIFF_RDMSR, LAPIC_MSR_X2APIC + (uint32_t)rnd(256), 0);
+		add(w, DIFF_RDMSR, LAPIC_MSR_X2APIC + rnd(256), 0);
 	if (w->x2apic) {
 		add(w, DIFF_RDMSR, LAPIC_MSR_X2APIC + offset / 16U, 0);
 	} else if (rnd(8) == 0 && offset != LAPIC_TMCCT) {
-		unsigned int wide = (unsigned int)rnd(2);
+		unsigned int wide = rnd(2);
 
-		add(w, wide ? DIFF_READ16 : DIFF_READ8, LAPIC_PAGE + offset + (uint32_t)rnd(4 - wide), 0);
+		add(w, wide ? DIFF_READ16 : DIFF_READ8, LAPIC_PAGE + offset + rnd(4 - wide), 0);
 	} else {
 		add(w, DIFF_READ32, LAPIC_PAGE + offset, 0);
 	}
@@ -120,7 +120,7 @@ static void add_read(struct writer *w)
 static void add_narrow_write(struct writer *w)
 {
 	static const enum diff_kind kinds[] = { DIFF_WRITE8, DIFF_WRITE16, DIFF_WRITE32 };
-	uint32_t at = LAPIC_PAGE + (uint32_t)rnd(0x400);
+	uint32_t at = LAPIC_PAGE + rnd(0x400);
 	enum diff_kind kind = kinds[rnd(3)];
 
 	if (kind == DIFF_WRITE32 && at % 16 == 0)
@@ -151,7 +151,7 @@ static void add_id(struct writer *w)
 {
 	/* Not an ID of the others: it is they who get NMI and INIT. */
 	if (!w->x2apic)
-		write_reg(w, LAPIC_ID, (8 + (uint32_t)rnd(8)) << 24 | (uint32_t)rnd(0x1000000));
+		write_reg(w, LAPIC_ID, (8 + rnd(8)) << 24 | rnd(0x1000000));
 }
 
 static void send(struct writer *w, uint32_t dest, uint32_t icr)
@@ -160,7 +160,7 @@ static void send(struct writer *w, uint32_t dest, uint32_t icr)
 		add(w, DIFF_WRMSR, LAPIC_MSR_X2APIC + LAPIC_ICR / 16, (uint64_t)dest << 32 | icr);
 		return;
 	}
-	write_reg(w, LAPIC_ICR2, dest << 24 | (uint32_t)rnd(0x1000000));
+	write_reg(w, LAPIC_ICR2, dest << 24 | rnd(0x1000000));
 	write_reg(w, LAPIC_ICR, icr);
 }
 
@@ -169,30 +169,30 @@ static uint32_t random_dest(const struct writer *w)
 	/* A broadcast in x2APIC mode does not reach CPUs in xAPIC mode; see deviations. */
 	if (rnd(4) == 0 && !w->mixed)
 		return w->x2apic ? UINT32_MAX : 0xff;
-	return (uint32_t)rnd(rnd(2) ? 5 : 256);
+	return rnd(rnd(2) ? 5 : 256);
 }
 
 static void add_ipi(struct writer *w)
 {
-	uint32_t other = 1 + (uint32_t)rnd(3);
+	uint32_t other = 1 + rnd(3);
 	/* Edge or level makes no difference, unless to the kernel; see deviations. */
-	uint32_t assert_ = (uint32_t)rnd(2) << 14;
+	uint32_t assert_ = rnd(2) << 14;
 
 	switch (rnd(8)) {
 	case 0:
 		send(w, other, 0x400 | assert_ | (uint32_t)(rnd(2) ? 0xc0000 : 0));
 		break;
 	case 1:
-		send(w, other, 0x500 | (uint32_t)rnd(4) << 14);
+		send(w, other, 0x500 | rnd(4) << 14);
 		break;
 	case 2:
 		send(w, other, 0x600 | assert_ | vector());
 		break;
 	case 3:
-		send(w, (uint32_t)rnd(5), 0x100 | assert_ | vector());
+		send(w, rnd(5), 0x100 | assert_ | vector());
 		break;
 	case 4:
-		send(w, random_dest(w), (uint32_t)rnd(4) << 18 | assert_ | vector());
+		send(w, random_dest(w), rnd(4) << 18 | assert_ | vector());
 		break;
 	case 5:
 		send(w, other, 0x300 | assert_ | vector());
@@ -214,7 +214,7 @@ static void add_timer(struct writer *w)
 	write_reg(w, LAPIC_SVR, 0xff | LAPIC_SVR_ENABLE);
 	switch (rnd(4)) {
 	case 0:
-		write_reg(w, LAPIC_LVTT, masked | (uint32_t)rnd(2) << 17 | vector());
+		write_reg(w, LAPIC_LVTT, masked | rnd(2) << 17 | vector());
 		write_reg(w, LAPIC_TMICT, 1000);
 		add(w, DIFF_SLEEP, 0, 0);
 		/* Or a write of TDCR would make it fire again. */
@@ -227,7 +227,7 @@ static void add_timer(struct writer *w)
 		add(w, DIFF_RDMSR, LAPIC_MSR_TSC_DEADLINE, 0);
 		break;
 	case 2:
-		write_reg(w, LAPIC_LVTT, masked | (uint32_t)rnd(3) << 17 | vector());
+		write_reg(w, LAPIC_LVTT, masked | rnd(3) << 17 | vector());
 		break;
 	default:
 		write_reg(w, LAPIC_TMICT, rnd(4) ? long_count() : 0);
@@ -237,9 +237,9 @@ static void add_timer(struct writer *w)
 static void add_event(struct writer *w)
 {
 	if (rnd(2))
-		add(w, DIFF_LINE, (uint32_t)rnd(IOAPIC_PINS), rnd(2));
+		add(w, DIFF_LINE, rnd(IOAPIC_PINS), rnd(2));
 	else
-		add(w, DIFF_MSI, 0xfee00000 | (uint32_t)rnd(5) << 12, vector() | (rnd(2) ? 0xc000 : 0));
+		add(w, DIFF_MSI, 0xfee00000 | rnd(5) << 12, vector() | (rnd(2) ? 0xc000 : 0));
 }
 
 /* The page moves and comes back. */
@@ -330,7 +330,7 @@ void diff_lapic_list(struct diff_list *ret, bool x2apic)
 	struct writer w = { .list = ret, .x2apic = x2apic };
 
 	ret->n = 0;
-	for (unsigned int n = 4 + (unsigned int)rnd(20); n; n--)
+	for (unsigned int n = 4 + rnd(20); n; n--)
 		add_one(&w);
 	/* A vector in the error entry would show that the kernel has no errors: it stays masked. */
 	write_reg(&w, LAPIC_LVTERR, LAPIC_LVT_MASKED | vector());

@@ -22,9 +22,9 @@ uint64_t rnd64(void)
 	return z ^ z >> 31;
 }
 
-uint64_t rnd(uint64_t n)
+unsigned int rnd(unsigned int n)
 {
-	return rnd64() % n;
+	return (unsigned int)(rnd64() % n);
 }
 
 uint64_t diff_seed(void)

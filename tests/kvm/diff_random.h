@@ -10,7 +10,7 @@ void rnd_start(uint64_t seed);
 
 /* rnd64/rnd - any number; one below @n, which is not 0. */
 uint64_t rnd64(void);
-uint64_t rnd(uint64_t n);
+unsigned int rnd(unsigned int n);
 
 /* diff_seed - DIFF_SEED, or the time. diff_sequences - DIFF_SEQUENCES, 100000 with IRQSHIFT_FULL=1, or @few. */
 uint64_t diff_seed(void);

@@ -71,6 +71,7 @@ struct diff_vm {
 	uint64_t tsc;
 
 	int64_t took_ns; /* the last run */
+	unsigned long accesses, taken;
 };
 
 /* diff_vm_init - false where there is no KVM with an irqchip. */

@@ -50,7 +50,7 @@ static uint32_t dest(unsigned int pin)
 static uint32_t low_half(unsigned int pin)
 {
 	const struct place *p = place_of(pin);
-	uint32_t low = (uint32_t)rnd64() & 0xfffe2000U, level = (uint32_t)rnd(2);
+	uint32_t low = (uint32_t)rnd64() & 0xfffe2000U, level = rnd(2);
 
 	low |= (uint32_t)p->logical << 11 | level << 15 | vector(p->home, level) | (rnd(3) ? 0 : IOAPIC_RTE_MASKED);
 	/* NMI and INIT would reach the CPU that runs. */
@@ -61,10 +61,10 @@ static uint32_t low_half(unsigned int pin)
 
 static uint32_t write_entry(struct diff_list *l)
 {
-	uint32_t pin = (uint32_t)rnd(IOAPIC_PINS), high = (uint32_t)rnd(3) == 0;
+	uint32_t pin = rnd(IOAPIC_PINS), high = rnd(3) == 0;
 
 	diff_add(l, DIFF_WRITE32, IOAPIC_WINDOW, IOAPIC_RTE + 2 * pin + high);
-	diff_add(l, DIFF_WRITE32, IOAPIC_WINDOW + 0x10, high ? dest(pin) | (uint32_t)rnd(0x1000000) : low_half(pin));
+	diff_add(l, DIFF_WRITE32, IOAPIC_WINDOW + 0x10, high ? dest(pin) | rnd(0x1000000) : low_half(pin));
 	/* The kernel learns at its next entry which EOIs go to the IOAPIC. */
 	diff_add(l, DIFF_PAUSE, 0, 0);
 	return UINT32_C(1) << pin;
@@ -82,7 +82,7 @@ static void odd_access(struct diff_list *l)
 {
 	static const enum diff_kind kinds[] = { DIFF_READ8, DIFF_READ16, DIFF_READ32, DIFF_WRITE8, DIFF_WRITE16,
 						DIFF_WRITE32 };
-	uint32_t offset = (uint32_t)rnd(0x100 - 4);
+	uint32_t offset = rnd(0x100 - 4);
 
 	if (offset == 0x10)
 		offset = 0;
@@ -102,7 +102,7 @@ static uint32_t random_list(struct diff_list *l)
 	uint32_t rewritten = 0;
 
 	l->n = 0;
-	for (unsigned int n = 4 + (unsigned int)rnd(24); n; n--)
+	for (unsigned int n = 4 + rnd(24); n; n--)
 		switch (rnd(14)) {
 		case 0:
 		case 1:
@@ -127,14 +127,14 @@ static uint32_t random_list(struct diff_list *l)
 			diff_add(l, DIFF_TAKE, 0, 0);
 			break;
 		default:
-			diff_add(l, DIFF_LINE, (uint32_t)rnd(IOAPIC_PINS), rnd(2));
+			diff_add(l, DIFF_LINE, rnd(IOAPIC_PINS), rnd(2));
 		}
 	return rewritten;
 }
 
 static void random_lapic(struct lapic_state *s)
 {
-	for (unsigned int n = (unsigned int)rnd(8); n; n--) {
+	for (unsigned int n = rnd(8); n; n--) {
 		bool level = rnd(4) != 0;
 		uint8_t v = vector(true, level);
 
@@ -151,7 +151,7 @@ static void random_ioapic(struct ioapic_state *s)
 
 		s->redirtbl[pin] = rte;
 		if (rte & IOAPIC_RTE_LEVEL && ioapic_delivery(rte) <= LAPIC_LOWEST_PRIORITY) {
-			s->irr |= (uint32_t)rnd(2) << pin;
+			s->irr |= rnd(2) << pin;
 			s->redirtbl[pin] |= rnd(2) ? IOAPIC_RTE_REMOTE_IRR : 0;
 		}
 	}

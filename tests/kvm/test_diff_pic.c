@@ -6,18 +6,16 @@
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 
 #include "apic/abi.h"
+#include "tests/kvm/diff_random.h"
 #include "tests/kvm/port_guest.h"
 #include "userspace/pic_model.h"
 
 enum { ACTIONS = 48,
        QUICK = 3000,
-       FULL = 100000,
        PER_QUIRK = 2000 };
 
 /* Where KVM's chips are not as the manual says. docs/userspace.md has the same list. */
@@ -60,42 +58,37 @@ static void on_intr(void *opaque, bool level)
 
 static const struct pic_model_ops ops = { .intr = on_intr };
 
-static unsigned int draw(unsigned int *seed, unsigned int below)
-{
-	return ((unsigned int)rand_r(seed) >> 4) % below;
-}
-
 /* Command bytes: mostly OCW2 and OCW3, sometimes the start of an initialisation. */
-static uint8_t command(unsigned int *seed)
+static uint8_t command(void)
 {
-	unsigned int kind = draw(seed, 16);
+	unsigned int kind = rnd(16);
 
 	if (kind == 0)
-		return (uint8_t)(0x10 | draw(seed, 256));
+		return (uint8_t)(0x10 | rnd(256));
 	if (kind < 7)
-		return (uint8_t)(0x08 | (draw(seed, 256) & 0x6f));
-	return (uint8_t)(draw(seed, 8) << 5 | draw(seed, 8));
+		return (uint8_t)(0x08 | (rnd(256) & 0x6f));
+	return (uint8_t)(rnd(8) << 5 | rnd(8));
 }
 
-static struct action draw_action(unsigned int *seed)
+static struct action draw_action(void)
 {
 	static const uint16_t ports[] = { 0x20, 0x21, 0xa0, 0xa1 };
-	struct action a = { .port = ports[draw(seed, 4)] };
-	unsigned int kind = draw(seed, 32);
+	struct action a = { .port = ports[rnd(4)] };
+	unsigned int kind = rnd(32);
 
 	if (kind < 8) {
 		a.what = ACT_LINE;
-		a.port = (uint16_t)draw(seed, 15);
+		a.port = (uint16_t)rnd(15);
 		a.port += a.port >= PIC_CASCADE;
-		a.value = (uint16_t)draw(seed, 2);
+		a.value = (uint16_t)rnd(2);
 		return a;
 	}
 	if (kind < 14)
 		return (struct action){ .what = ACT_TAKE };
 	if (kind < 16) {
-		a.port = (uint16_t)(0x4d0 + draw(seed, 2));
+		a.port = (uint16_t)(0x4d0 + rnd(2));
 		a.what = kind & 1 ? ACT_IN8 : ACT_OUT8;
-		a.value = (uint16_t)draw(seed, 256);
+		a.value = (uint16_t)rnd(256);
 		return a;
 	}
 	/* A word at an odd port is not KVM's: it comes to the VMM. */
@@ -104,13 +97,13 @@ static struct action draw_action(unsigned int *seed)
 		return a;
 	}
 	a.what = kind == 24 && !(a.port & 1) ? ACT_OUT16 : ACT_OUT8;
-	a.value = a.port & 1 ? (uint16_t)(draw(seed, 256) & draw(seed, 256)) : command(seed);
-	a.value |= (uint16_t)(draw(seed, 256) << 8);
+	a.value = a.port & 1 ? (uint16_t)(rnd(256) & rnd(256)) : command();
+	a.value |= (uint16_t)(rnd(256) << 8);
 	return a;
 }
 
 /* A state that a guest could have brought about, roughly. */
-static void draw_state(unsigned int *seed, struct pic_state pics[2])
+static void draw_state(struct pic_state pics[2])
 {
 	for (unsigned int i = 0; i < 2; i++) {
 		struct pic_state *s = &pics[i];
@@ -118,22 +111,22 @@ static void draw_state(unsigned int *seed, struct pic_state pics[2])
 		reg_state_reset(&pic_chip, s, true);
 		s->elcr_mask = i ? 0xde : 0xf8;
 		s->irq_base = (uint8_t)(0x30 + 8 * i);
-		if (draw(seed, 4) == 0)
+		if (rnd(4) == 0)
 			continue;
-		s->imr = (uint8_t)(draw(seed, 256) & draw(seed, 256));
-		s->isr = (uint8_t)(draw(seed, 256) & draw(seed, 256) & draw(seed, 256));
-		s->irr = (uint8_t)(draw(seed, 256) & draw(seed, 256));
-		s->elcr = (uint8_t)(draw(seed, 256) & draw(seed, 256) & s->elcr_mask);
+		s->imr = (uint8_t)(rnd(256) & rnd(256));
+		s->isr = (uint8_t)(rnd(256) & rnd(256) & rnd(256));
+		s->irr = (uint8_t)(rnd(256) & rnd(256));
+		s->elcr = (uint8_t)(rnd(256) & rnd(256) & s->elcr_mask);
 		s->irr &= (uint8_t)~s->elcr;
-		s->priority_add = (uint8_t)draw(seed, 8);
-		s->auto_eoi = draw(seed, 4) == 0;
-		s->rotate_on_auto_eoi = draw(seed, 2) == 0;
-		s->special_fully_nested_mode = draw(seed, 3) == 0;
-		s->special_mask = draw(seed, 4) == 0;
-		s->init4 = (uint8_t)draw(seed, 2);
-		s->poll = draw(seed, 8) == 0;
-		s->read_reg_select = (uint8_t)draw(seed, 2);
-		s->init_state = draw(seed, 6) == 0 ? (uint8_t)draw(seed, 4) : 0;
+		s->priority_add = (uint8_t)rnd(8);
+		s->auto_eoi = rnd(4) == 0;
+		s->rotate_on_auto_eoi = rnd(2) == 0;
+		s->special_fully_nested_mode = rnd(3) == 0;
+		s->special_mask = rnd(4) == 0;
+		s->init4 = (uint8_t)rnd(2);
+		s->poll = rnd(8) == 0;
+		s->read_reg_select = (uint8_t)rnd(2);
+		s->init_state = rnd(6) == 0 ? (uint8_t)rnd(4) : 0;
 	}
 }
 
@@ -254,15 +247,16 @@ static bool same_answers(struct pic_model *m, const struct action *actions, bool
 }
 
 /* One sequence on both sides; whether they agree. @say: print it. */
-static bool sequence(unsigned int seed, uint32_t quirks, bool say)
+static bool sequence(uint64_t seed, uint32_t quirks, bool say)
 {
 	struct action actions[ACTIONS];
 	struct pic_state pics[2], kvm[2], ours[2];
 	struct pic_model m;
 
-	draw_state(&seed, pics);
+	rnd_start(seed);
+	draw_state(pics);
 	for (unsigned int i = 0; i < ACTIONS; i++)
-		actions[i] = draw_action(&seed);
+		actions[i] = draw_action();
 	put_state(pics);
 	run_guest(actions);
 	get_state(kvm);
@@ -272,13 +266,6 @@ static bool sequence(unsigned int seed, uint32_t quirks, bool say)
 		return false;
 	pic_model_save(&m, ours);
 	return same_state(ours, kvm, say);
-}
-
-static unsigned int first_seed(void)
-{
-	const char *given = getenv("DIFF_SEED");
-
-	return given ? (unsigned int)strtoul(given, NULL, 0) : (unsigned int)time(NULL);
 }
 
 static void open_guest(void)
@@ -291,15 +278,16 @@ static void open_guest(void)
 
 Test(diff_pic, with_all_quirks_the_model_and_kvm_agree_on_every_answer_and_on_the_state, .timeout = 7200)
 {
-	unsigned int runs = getenv("IRQSHIFT_FULL") ? FULL : QUICK, seed = first_seed();
+	unsigned int runs = diff_sequences(QUICK);
+	uint64_t seed = diff_seed();
 
 	open_guest();
-	printf("diff_pic: %u sequences of %u, DIFF_SEED=%u\n", runs, ACTIONS, seed);
+	printf("diff_pic: %u sequences of %u, DIFF_SEED=%llu\n", runs, ACTIONS, (unsigned long long)seed);
 	for (unsigned int i = 0; i < runs; i++) {
 		if (sequence(seed + i, PIC_QUIRKS_KVM, false))
 			continue;
 		sequence(seed + i, PIC_QUIRKS_KVM, true);
-		cr_assert_fail("DIFF_SEED=%u", seed + i);
+		cr_assert_fail("DIFF_SEED=%llu DIFF_SEQUENCES=1", (unsigned long long)(seed + i));
 	}
 	printf("diff_pic: %lu interrupts taken\n", taken);
 	cr_expect(taken > runs);
@@ -308,7 +296,7 @@ Test(diff_pic, with_all_quirks_the_model_and_kvm_agree_on_every_answer_and_on_th
 
 Test(diff_pic, each_quirk_is_one_of_this_kvm, .timeout = 600)
 {
-	unsigned int seed = first_seed();
+	uint64_t seed = diff_seed();
 
 	open_guest();
 	for (size_t d = 0; d < REG_ARRAY_SIZE(deviations); d++) {

@@ -7,19 +7,17 @@
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "apic/abi.h"
+#include "tests/kvm/diff_random.h"
 #include "tests/kvm/port_guest.h"
 #include "userspace/pit_model.h"
 
 enum { ACTIONS = 60,
        QUICK = 3000,
-       FULL = 100000,
        PER_QUIRK = 1000,
        MOST_TICKS = 200,
        SMALLEST_PERIOD = 300 };
@@ -98,49 +96,44 @@ static void on_tick(void *opaque)
 
 static const struct pit_model_ops ops = { .now_ns = on_now, .arm = on_arm, .tick = on_tick };
 
-static unsigned int draw(unsigned int *seed, unsigned int below)
-{
-	return ((unsigned int)rand_r(seed) >> 4) % below;
-}
-
 static void add(struct action *actions, unsigned int *n, unsigned int what, unsigned int port, unsigned int value)
 {
 	if (*n < ACTIONS)
 		actions[(*n)++] = (struct action){ .what = what, .port = (uint16_t)port, .value = (uint16_t)value };
 }
 
-static void add_program(unsigned int *seed, struct action *actions, unsigned int *n, unsigned int channel)
+static void add_program(struct action *actions, unsigned int *n, unsigned int channel)
 {
-	unsigned int access = 1 + draw(seed, 3), bcd = draw(seed, 4) == 0;
+	unsigned int access = 1 + rnd(3), bcd = rnd(4) == 0;
 
-	add(actions, n, ACT_OUT8, 0x43, channel << 6 | access << 4 | draw(seed, 8) << 1 | bcd);
-	for (unsigned int i = draw(seed, 8) ? (access + 1) / 2 : 0; i; i--)
-		add(actions, n, ACT_OUT8, 0x40 + channel, draw(seed, 256));
+	add(actions, n, ACT_OUT8, 0x43, channel << 6 | access << 4 | rnd(8) << 1 | bcd);
+	for (unsigned int i = rnd(8) ? (access + 1) / 2 : 0; i; i--)
+		add(actions, n, ACT_OUT8, 0x40 + channel, rnd(256));
 }
 
-static void draw_actions(unsigned int *seed, struct action *actions)
+static void draw_actions(struct action *actions)
 {
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i < PIT_CHANNELS; i++)
-		add_program(seed, actions, &n, i);
+		add_program(actions, &n, i);
 	while (n < ACTIONS) {
-		unsigned int kind = draw(seed, 32), channel = draw(seed, 3);
+		unsigned int kind = rnd(32), channel = rnd(3);
 
 		if (kind < 3)
-			add_program(seed, actions, &n, channel);
+			add_program(actions, &n, channel);
 		else if (kind < 6)
 			add(actions, &n, ACT_OUT8, 0x43, channel << 6);
 		else if (kind < 10)
-			add(actions, &n, ACT_OUT8, 0x43, 0xc0 | draw(seed, 64));
+			add(actions, &n, ACT_OUT8, 0x43, 0xc0 | rnd(64));
 		else if (kind < 12)
-			add(actions, &n, ACT_OUT8, 0x40 + channel, draw(seed, 256));
+			add(actions, &n, ACT_OUT8, 0x40 + channel, rnd(256));
 		else if (kind < 14)
-			add(actions, &n, ACT_OUT8, 0x61, draw(seed, 256));
+			add(actions, &n, ACT_OUT8, 0x61, rnd(256));
 		else if (kind < 17)
 			add(actions, &n, ACT_IN8, 0x61, 0);
 		else if (kind == 17)
-			add(actions, &n, draw(seed, 2) ? ACT_IN16 : ACT_OUT16, 0x40 + draw(seed, 3), draw(seed, 0x10000));
+			add(actions, &n, rnd(2) ? ACT_IN16 : ACT_OUT16, 0x40 + rnd(3), rnd(0x10000));
 		else
 			add(actions, &n, ACT_IN8, 0x40 + channel, 0);
 	}
@@ -395,12 +388,13 @@ struct observed {
 	bool irq; /* IRQ 0 was requested */
 };
 
-static void observe(unsigned int seed, const struct pit_state *reset, struct observed *o)
+static void observe(uint64_t seed, const struct pit_state *reset, struct observed *o)
 {
 	struct kvm_pit_state2 raw;
 
 	memset(o, 0, sizeof(*o));
-	draw_actions(&seed, o->actions);
+	rnd_start(seed);
+	draw_actions(o->actions);
 	reset_kvm(reset);
 	run_guest(o->actions);
 	o->irq = irq_requested();
@@ -461,7 +455,7 @@ static bool judge(const struct observed *o, uint32_t quirks, bool say)
 }
 
 /* One sequence on both sides; whether they agree. @say: print it when they do not. */
-static bool sequence(unsigned int seed, uint32_t quirks, bool say)
+static bool sequence(uint64_t seed, uint32_t quirks, bool say)
 {
 	struct pit_model reset;
 	struct observed o;
@@ -474,13 +468,6 @@ static bool sequence(unsigned int seed, uint32_t quirks, bool say)
 	if (say)
 		judge(&o, quirks, true);
 	return false;
-}
-
-static unsigned int first_seed(void)
-{
-	const char *given = getenv("DIFF_SEED");
-
-	return given ? (unsigned int)strtoul(given, NULL, 0) : (unsigned int)time(NULL);
 }
 
 static void open_guest(void)
@@ -530,12 +517,13 @@ static unsigned int refresh_ns(double *sum)
 
 Test(diff_pit, with_all_quirks_the_model_and_kvm_agree_on_every_answer_and_on_the_state, .timeout = 7200)
 {
-	unsigned int runs = getenv("IRQSHIFT_FULL") ? FULL : QUICK, seed = first_seed();
+	unsigned int runs = diff_sequences(QUICK);
+	uint64_t seed = diff_seed();
 
 	open_guest();
-	printf("diff_pit: %u sequences of %u, DIFF_SEED=%u\n", runs, ACTIONS, seed);
+	printf("diff_pit: %u sequences of %u, DIFF_SEED=%llu\n", runs, ACTIONS, (unsigned long long)seed);
 	for (unsigned int i = 0; i < runs; i++)
-		cr_assert(sequence(seed + i, PIT_QUIRKS_KVM, true), "DIFF_SEED=%u", seed + i);
+		cr_assert(sequence(seed + i, PIT_QUIRKS_KVM, true), "DIFF_SEED=%llu DIFF_SEQUENCES=1", (unsigned long long)(seed + i));
 	printf("diff_pit: %lu bytes of running or latched counts\n", compared);
 	cr_expect(compared > runs);
 	port_guest_close(&guest);
@@ -543,7 +531,7 @@ Test(diff_pit, with_all_quirks_the_model_and_kvm_agree_on_every_answer_and_on_th
 
 Test(diff_pit, each_quirk_is_one_of_this_kvm, .timeout = 600)
 {
-	unsigned int seed = first_seed();
+	uint64_t seed = diff_seed();
 
 	open_guest();
 	for (size_t d = 0; d < REG_ARRAY_SIZE(deviations); d++) {
