@@ -203,4 +203,10 @@ bool irqchip_model_pending(const struct irqchip_model *m, unsigned int cpu);
  */
 int irqchip_model_acknowledge(struct irqchip_model *m, unsigned int cpu);
 
+/*
+ * irqchip_model_vector - split: what irqchip_model_acknowledge() would give now, or -1. KVM_INTERRUPT can refuse it
+ * (EEXIST: it still has one), so acknowledge afterwards.
+ */
+int irqchip_model_vector(const struct irqchip_model *m);
+
 #endif

@@ -40,6 +40,13 @@ bool irqchip_model_pending(const struct irqchip_model *m, unsigned int cpu)
 	return lapic_model_extint(&m->lapics[cpu]) || lapic_model_injectable(&m->lapics[cpu]) >= 0;
 }
 
+int irqchip_model_vector(const struct irqchip_model *m)
+{
+	int irq = pic_model_intr(&m->pic) ? pic_pair_pending(m->pic.pics) : -1;
+
+	return irq < 0 ? -1 : pic_pair_vector(m->pic.pics, (unsigned int)irq);
+}
+
 static int acknowledge_pic(struct irqchip_model *m)
 {
 	int vector = pic_model_ack(&m->pic);

@@ -230,7 +230,9 @@ Test(irqchip_model, split_gives_the_pics_vector_to_who_asks_first)
 	irqchip_model_line(&bed.m, 4, true);
 	cr_expect(bed.kicks[0] && bed.kicks[1]);
 	cr_expect(irqchip_model_pending(&bed.m, 0));
+	cr_expect_eq(irqchip_model_vector(&bed.m), 0x24);
 	cr_expect_eq(irqchip_model_acknowledge(&bed.m, 0), 0x24);
+	cr_expect_eq(irqchip_model_vector(&bed.m), -1);
 	cr_expect_eq(irqchip_model_acknowledge(&bed.m, 1), -1);
 }
 
