@@ -15,8 +15,8 @@ boot_start:
 	cli
 	lgdt	gdt_pointer
 	ljmp	$SEL_CODE, $1f
-1:	call	load_segments
-	movl	$cpu_stacks + STACK_SIZE, %esp
+1:	movl	$cpu_stacks + STACK_SIZE, %esp	/* ss is flat; esp is anything */
+	call	load_segments
 	pushl	%ebx				/* struct multiboot_info * */
 	call	guest_main
 
