@@ -63,6 +63,10 @@ test_dirs  := tests/unit tests/kvm tests/qemu
 test_src   := $(wildcard $(addsuffix /*.c,$(test_dirs)))
 tests_of    = $(patsubst %.c,$(B)/%,$(wildcard tests/$(1)/test_*.c))
 helpers_of  = $(call obj,$(filter-out $(1)/test_%.c,$(wildcard $(1)/*.c)))
+# The example VMM: a program, and for the tests of its parts an archive of all but its main().
+vmm_src    := $(filter-out tests/vmm/main.c,$(wildcard tests/vmm/*.c))
+vmm_main   := $(wildcard tests/vmm/main.c)
+vmm_lib    := $(B)/tests/vmm/vmm.a
 bench_src  := $(wildcard tests/bench/*.c)
 bench_bin   = $(patsubst %.c,$(B)/%,$(filter-out tests/bench/machine.c,$(bench_src)))
 docs_src   := $(wildcard docs/*.c)
@@ -72,8 +76,8 @@ guest      := $(O)/tests/guests/guest.elf
 man_pages  := $(wildcard docs/*.1)
 
 obj         = $(patsubst %.c,$(B)/%.o,$(1))
-all_src    := $(lib_src) $(cli_src) $(test_src) $(bench_src) $(docs_src)
-products   := $(B)/libirqshift.a $(B)/libirqshift.so $(if $(cli_src),$(B)/irqshift)
+all_src    := $(lib_src) $(cli_src) $(vmm_src) $(vmm_main) $(test_src) $(bench_src) $(docs_src)
+products   := $(B)/libirqshift.a $(B)/libirqshift.so $(if $(cli_src),$(B)/irqshift) $(if $(vmm_main),$(B)/vmm)
 
 MAKEFLAGS += -j$(shell nproc)
 # `make clean all`, `make demo check`: one after the other.
@@ -148,10 +152,18 @@ $(B)/irqshift.pc: irqshift.pc.in FORCE
 	@mkdir -p $(@D); sed -e 's|@prefix@|$(PREFIX)|; s|@libdir@|$(libdir)|; s|@includedir@|$(includedir)|' \
 		-e 's|@version@|$(VERSION)|' $< >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
+# ---- the example VMM ----
+
+$(vmm_lib): $(call obj,$(vmm_src))
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/vmm: $(call obj,$(vmm_main)) $(vmm_lib) $(B)/libirqshift.a
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # ---- tests ----
 
 define test_rules
-$(call tests_of,$(notdir $(1))): $(B)/$(1)/%: $(B)/$(1)/%.o $(call helpers_of,$(1)) $(B)/libirqshift.a
+$(call tests_of,$(notdir $(1))): $(B)/$(1)/%: $(B)/$(1)/%.o $(call helpers_of,$(1)) $(vmm_lib) $(B)/libirqshift.a
 	$$(call say,LINK,$$@)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ -lcriterion $$(LDLIBS)
 endef
 $(foreach d,$(test_dirs),$(eval $(call test_rules,$d)))
@@ -208,8 +220,8 @@ bench: setup all $(guest) $(bench_bin)
 
 # ---- lint ----
 
-lint_src   := $(lib_src) $(cli_src) $(test_src) $(bench_src) $(docs_src) $(wildcard tests/fuzz/*.c)
-lint_files := $(lint_src) $(wildcard */*.h tests/*/*.h tests/guests/*.c)
+lint_src   := $(lib_src) $(cli_src) $(vmm_src) $(vmm_main) $(test_src) $(bench_src) $(docs_src) $(wildcard tests/fuzz/*.c)
+lint_files := $(lint_src) $(wildcard */*.h tests/*/*.h tests/guests/*.c tests/guests/*/*.[ch])
 tidy_src   := $(lib_src) $(cli_src)
 
 lint: $(O)/lint/cppcheck $(patsubst %.c,$(O)/lint/%.tidy,$(tidy_src)) $(B)/libirqshift.a $(B)/irqshift $(B)/docs/registers
