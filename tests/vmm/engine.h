@@ -84,11 +84,11 @@ struct vmm {
 	int64_t stopped_at;   /* machine's time while it stands still, or -1 */
 
 	/*
-	 * For tests: called in a move when all vCPUs are out of the guest, before anything is read; and with what was read
-	 * and what it became.
+	 * For tests: called in a move when all vCPUs are out of the guest, before anything is read; and before the new VM is
+	 * written, with what was read and what will be written.
 	 */
 	void (*on_stop)(void *ctx, struct kvm_side *side);
-	void (*on_move)(void *ctx, const struct irqchip_state *from, const struct irqchip_state *to,
+	void (*on_move)(void *ctx, const struct irqchip_state *from, struct irqchip_state *to,
 			const struct move_report *report);
 	void *hook_ctx;
 };

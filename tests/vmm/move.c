@@ -175,21 +175,14 @@ static int migrate(struct migration *m, enum vmm_mode to, struct irqs_error *ret
 	find_external(m);
 	if (m->target.external_vector)
 		rc = transform(m, reterr);
-	if (!rc)
-		rc = write_new(m, reterr);
+	if (rc)
+		return rc;
+	if (m->v->on_move)
+		m->v->on_move(m->v->hook_ctx, &m->from, &m->to, &m->report);
+	rc = write_new(m, reterr);
 	if (rc)
 		rearm_old(m);
 	return rc;
-}
-
-static void adopt(struct migration *m)
-{
-	struct vmm *v = m->v;
-
-	v->side = m->new;
-	if (v->on_move)
-		v->on_move(v->hook_ctx, &m->from, &m->to, &m->report);
-	kvm_side_close(m->old);
 }
 
 static void finish(struct migration *m)
@@ -216,9 +209,8 @@ int vmm_move(struct vmm *v, enum vmm_mode to, struct irqs_error *reterr)
 		v->on_stop(v->hook_ctx, v->side);
 	rc = migrate(m, to, reterr);
 	if (!rc)
-		adopt(m);
-	else
-		kvm_side_close(m->new);
+		v->side = m->new;
+	kvm_side_close(rc ? m->new : m->old);
 	if (rc && (rc != -EOPNOTSUPP || m->spoilt))
 		vmm_fail(v, rc, reterr);
 	finish(m);
