@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Big-endian integers of 1 to 8 bytes, at any alignment. */
+/* Integers of 1 to 8 bytes in a given byte order, at any alignment. */
 #ifndef IRQSHIFT_BASE_ENDIAN_H
 #define IRQSHIFT_BASE_ENDIAN_H
 
@@ -20,6 +20,21 @@ static inline uint64_t get_be(const uint8_t *p, size_t width)
 static inline void put_be(uint8_t *p, size_t width, uint64_t v)
 {
 	for (size_t i = width; i-- > 0; v >>= 8)
+		p[i] = (uint8_t)v;
+}
+
+static inline uint64_t get_le(const uint8_t *p, size_t width)
+{
+	uint64_t v = 0;
+
+	for (size_t i = width; i-- > 0;)
+		v = v << 8 | p[i];
+	return v;
+}
+
+static inline void put_le(uint8_t *p, size_t width, uint64_t v)
+{
+	for (size_t i = 0; i < width; i++, v >>= 8)
 		p[i] = (uint8_t)v;
 }
 
