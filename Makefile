@@ -211,8 +211,9 @@ $(O)/fuzz/.setup: scripts/setup
 fuzz_flags := -O1 -g -std=c11 -Wno-gnu-variable-sized-type-not-at-end -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 $(fuzz_bin): $(O)/fuzz/%: tests/fuzz/%.c $(lib_src) $(wildcard $(foreach d,base vmstate stream apic filters kvm userspace,$d/*.h)) | $(O)/fuzz/.setup
 	$(call say,FUZZ,$@)mkdir -p $(@D) && $(FUZZ_CC) $(CPPFLAGS) $(fuzz_flags) -o $@ $(filter %.c,$^) $(LDLIBS)
-# What this needs besides the library.
+# What these need besides the library.
 $(O)/fuzz/fuzz_multiboot: $(wildcard tests/vmm/*.h) $(patsubst %,tests/vmm/%.c,boot elf image initrd) tests/unit/vmm_kernel.c
+$(O)/fuzz/fuzz_board: $(wildcard tests/vmm/*.h) $(patsubst %,tests/vmm/%.c,board chipset fw_cfg rtc serial test_device)
 
 demo: setup all $(guest)
 	$(Q)$(test_env) scripts/demo
