@@ -230,17 +230,18 @@ enum vmm_mode vmm_mode(const struct vmm *v)
 
 /* ---- standing still ---- */
 
-static void stop_clock(struct vmm *v)
+void clock_stop(struct vmm *v)
 {
 	pthread_mutex_lock(&v->clock_lock);
 	v->stopped_at = timer_host_ns() - v->clock_offset;
 	pthread_mutex_unlock(&v->clock_lock);
 }
 
-static void start_clock(struct vmm *v)
+void clock_start(struct vmm *v)
 {
 	pthread_mutex_lock(&v->clock_lock);
-	v->clock_offset = timer_host_ns() - v->stopped_at;
+	if (v->stopped_at >= 0)
+		v->clock_offset = timer_host_ns() - v->stopped_at;
 	v->stopped_at = -1;
 	pthread_mutex_unlock(&v->clock_lock);
 }
@@ -254,12 +255,12 @@ void vmm_stop(struct vmm *v)
 		vcpu_kick(v, i);
 	while (v->parked < v->alive)
 		pthread_cond_wait(&v->parked_cond, &v->lock);
-	stop_clock(v);
+	clock_stop(v);
 }
 
 void vmm_go(struct vmm *v)
 {
-	start_clock(v);
+	clock_start(v);
 	v->stopping = false;
 	pthread_cond_broadcast(&v->go_cond);
 	pthread_cond_broadcast(&v->timer_cond);

@@ -149,4 +149,12 @@ void timer_arm(struct vmm *v, unsigned int timer, int64_t at_ns);
 void timer_clear(struct vmm *v);
 int64_t timer_host_ns(void);
 
+/*
+ * clock_stop - from now on the machine's clock stands still; again: it did not until now. clock_start - it goes on.
+ *
+ * A LAPIC in KVM counts until it is read, and again from when it is written: the clock goes on and stops with it.
+ */
+void clock_stop(struct vmm *v);
+void clock_start(struct vmm *v);
+
 #endif

@@ -54,6 +54,8 @@ static int read_old(struct migration *m, struct irqs_error *reterr)
 	if (rc)
 		return irqs_fail_errno(reterr, -rc, "events of the vCPUs");
 	rc = kvm_gather(&old->own.port, &old->probe, &options, &m->from, reterr);
+	if (old->mode != VMM_USERSPACE)
+		clock_stop(m->v);
 	if (!rc && old->mode != VMM_KERNEL)
 		rc = irqchip_model_get(&old->model, &m->from, &m->pit);
 	m->from.lines = m->v->lines;
@@ -101,6 +103,8 @@ static int write_kvm(struct migration *m, struct irqs_error *reterr)
 	/* KVM wants them as they lead to its pins. */
 	to.routes = (struct irq_route *)irqchip_model_routes;
 	to.nroutes = m->new->mode == VMM_KERNEL ? IRQCHIP_MODEL_ROUTES : 0;
+	if (m->new->mode != VMM_USERSPACE)
+		clock_start(m->v);
 	rc = kvm_restore(port, &m->new->probe, &options, &to, reterr);
 	options.parts = KVM_PART_PIT;
 	return rc ? rc : kvm_restore(port, &m->new->probe, &options, &to, reterr);
