@@ -104,7 +104,7 @@ help:
 #: make format          put the sources into the checked-in format
 #: make exports         write the list of exported names anew
 #: make docs            write the register reference in docs/ anew, from the tables
-#: make demo            a real guest, saved under KVM, goes on under TCG
+#: make demo            a running guest whose irqchip moves; one that is saved under KVM goes on under TCG
 #: make bench           speed and memory against cp and cat
 #: make fuzz            the fuzzers, FUZZ_TIME (default 30) seconds each
 #: make install         to PREFIX (/usr/local) below DESTDIR; make uninstall takes it away
@@ -145,7 +145,11 @@ $(B)/libirqshift.so: $(call obj,$(lib_src)) libirqshift.map
 		-Wl,--version-script=libirqshift.map -Wl,-z,relro,-z,now $(if $(SAN),,-Wl$(comma)-z$(comma)defs) \
 		-o $@ $(filter %.o,$^) $(LDLIBS) && ln -sf $(@F) $@.$(SOVERSION)
 
-$(B)/irqshift: $(call obj,$(cli_src)) $(B)/libirqshift.a
+# The demo's guest and stream are part of the command, and the example VMM is.
+$(B)/cli/demo_data.o: override CPPFLAGS += -DDEMO_GUEST='"$(guest)"'
+$(B)/cli/demo_data.o: $(guest) tests/data/demo-kvm.stream
+
+$(B)/irqshift: $(call obj,$(cli_src)) $(vmm_lib) $(B)/libirqshift.a
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # The places are those of the install, which may be another run of make: written every time, changed when they change.

@@ -21,6 +21,7 @@ static const struct cli_command *const commands[] = {
 	&cmd_decode,
 	&cmd_dump,
 	&cmd_restore,
+	&cmd_demo,
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
