@@ -233,8 +233,8 @@ static int read_device(struct qemu_reader *r)
 {
 	uint64_t start = r->pos++, id;
 	struct vms_node *n;
-	json_t *entry = NULL;
-	const char *text;
+	const struct vmdesc_device *dev;
+	const json_t *entry = NULL;
 	char name[256];
 	uint32_t instance, version;
 	int rc = qemu_take(r, 4, &id);
@@ -252,7 +252,8 @@ static int read_device(struct qemu_reader *r)
 	n->codec = &qemu_from_stream;
 	vms_append(r->s->tree.machine, n);
 	if (r->have_vmdesc) {
-		entry = vmdesc_take(&r->vmdesc, name, instance, &text);
+		dev = vmdesc_take(&r->vmdesc, name, instance);
+		entry = dev ? vmdesc_entry(&r->vmdesc, dev) : NULL;
 		if (!entry && !r->twin) {
 			char path[160];
 
@@ -260,10 +261,9 @@ static int read_device(struct qemu_reader *r)
 					 "a section that the vmdescription does not have");
 		}
 		if (!r->twin)
-			n->codec = text;
+			n->codec = r->vmdesc.text + dev->start;
 	}
 	rc = entry ? read_described(r, entry, n) : scan_device(r, start, n, (uint32_t)id);
-	json_decref(entry);
 	if (!rc)
 		rc = read_footer(r, (uint32_t)id);
 	return rc ? rc : qemu_add_node_item(r, start, QEMU_ITEM_DEVICE, n, (uint32_t)id);

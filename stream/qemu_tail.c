@@ -2,6 +2,7 @@
 #include "stream/qemu_tail.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/endian.h"
@@ -53,48 +54,25 @@ static bool add_body(const json_t *desc, uint64_t *sum, unsigned int depth)
 	return true;
 }
 
-/* What stands behind the instance in an entry; equal texts have equal sizes. */
-static const char *kind_of(const struct vmdesc *d, const struct vmdesc_device *device, size_t *ret_len)
+/* Payloads by kind, plus 1; 0: not known yet. */
+static bool payload_size(struct vmdesc *d, const struct vmdesc_device *device, uint64_t *payloads, uint64_t *ret)
 {
-	const char *text = d->text + device->start, *end = d->text + device->end;
-	const char *key = memmem(text, (size_t)(end - text), "\"vmsd_name\"", strlen("\"vmsd_name\""));
+	uint64_t *p = &payloads[device->kind], sum = 1;
+	const json_t *entry;
 
-	*ret_len = key ? (size_t)(end - key) : 0;
-	return key;
-}
-
-/* CPUs come by the hundred, one like the other. */
-struct last {
-	const char *kind;
-	size_t len;
-	uint64_t size;
-};
-
-static bool payload_size(const struct vmdesc *d, const struct vmdesc_device *device, struct last *last, uint64_t *ret)
-{
-	size_t len;
-	const char *kind = kind_of(d, device, &len);
-	json_t *entry;
-	bool ok;
-
-	if (kind && last->kind && last->len == len && !memcmp(last->kind, kind, len)) {
-		*ret = last->size;
-		return true;
+	if (!*p) {
+		entry = vmdesc_entry(d, device);
+		if (!entry || !add_body(entry, &sum, 0))
+			return false;
+		*p = sum;
 	}
-	*ret = 0;
-	entry = json_loadb(d->text + device->start, device->end - device->start, 0, NULL);
-	ok = entry && add_body(entry, ret, 0);
-	json_decref(entry);
-	if (ok)
-		*last = (struct last){ kind, len, *ret };
-	return ok;
+	*ret = *p - 1;
+	return true;
 }
 
 /* The bytes of all sections that were not read yet, and the first of them. */
-static bool sum_sections(const struct vmdesc *d, uint64_t *ret, const struct vmdesc_device **ret_first)
+static bool sum_sections(struct vmdesc *d, uint64_t *payloads, uint64_t *ret, const struct vmdesc_device **ret_first)
 {
-	struct last last = { NULL, 0, 0 };
-
 	*ret = 0;
 	*ret_first = NULL;
 	for (size_t i = 0; i < d->ndevices; i++) {
@@ -105,7 +83,7 @@ static bool sum_sections(const struct vmdesc *d, uint64_t *ret, const struct vmd
 			continue;
 		if (!*ret_first)
 			*ret_first = device;
-		if (!payload_size(d, device, &last, &payload) || !add(ret, payload) ||
+		if (!payload_size(d, device, payloads, &payload) || !add(ret, payload) ||
 		    !add(ret, SECTION_HEADER + strlen(device->name) + FOOTER))
 			return false;
 	}
@@ -125,16 +103,18 @@ static bool is_section(const uint8_t *p, const struct vmdesc_device *device)
 	       get_be(p + 6 + len, 4) == device->instance;
 }
 
-int qemu_tail_find(struct source *src, const struct vmdesc *d, uint64_t vmdesc_offset, uint32_t ram_id, uint64_t *ret,
+int qemu_tail_find(struct source *src, struct vmdesc *d, uint64_t vmdesc_offset, uint32_t ram_id, uint64_t *ret,
 		   struct irqs_error *reterr)
 {
 	const struct vmdesc_device *first;
-	uint64_t bytes, start;
+	uint64_t *payloads = calloc(d->nkinds + 1, sizeof(*payloads)), bytes, start;
+	bool known = payloads && sum_sections(d, payloads, &bytes, &first);
 	const uint8_t *p;
 	int rc;
 
+	free(payloads);
 	/* The end mark lies between. */
-	if (!sum_sections(d, &bytes, &first) || vmdesc_offset < 1 + RAM_END || bytes > vmdesc_offset - 1 - RAM_END)
+	if (!known || vmdesc_offset < 1 + RAM_END || bytes > vmdesc_offset - 1 - RAM_END)
 		return -ENOENT;
 	start = vmdesc_offset - 1 - bytes;
 	rc = source_peek(src, start - RAM_END, RAM_END + SECTION_HEADER + strlen(first->name), &p, reterr);

@@ -22,7 +22,7 @@
  *
  * Return: 0; -ENOENT when something else stands there: the RAM has to be walked; -errno.
  */
-int qemu_tail_find(struct source *src, const struct vmdesc *d, uint64_t vmdesc_offset, uint32_t ram_id, uint64_t *ret,
+int qemu_tail_find(struct source *src, struct vmdesc *d, uint64_t vmdesc_offset, uint32_t ram_id, uint64_t *ret,
 		   struct irqs_error *reterr);
 
 #endif

@@ -2,72 +2,8 @@
 #include "stream/vmdesc.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/endian.h"
-#include "stream/qemu.h"
-#include "stream/section_json.h"
-
-/* The end of the text: behind the last byte that is not padding, if that closes an object. 0: no vmdescription. */
-static int text_end(struct source *src, uint64_t *ret, struct irqs_error *reterr)
-{
-	uint64_t end = src->size;
-
-	*ret = 0;
-	while (end) {
-		uint64_t floor = end > SOURCE_PEEK_MAX ? end - SOURCE_PEEK_MAX : 0;
-		const uint8_t *p;
-		int rc = source_peek(src, floor, (size_t)(end - floor), &p, reterr);
-
-		if (rc)
-			return rc;
-		while (end > floor && !p[end - floor - 1])
-			end--;
-		if (end == floor)
-			continue;
-		if (p[end - floor - 1] == '}')
-			*ret = end;
-		break;
-	}
-	return 0;
-}
-
-int vmdesc_find(struct source *src, uint64_t *ret_offset, size_t *ret_size, struct irqs_error *reterr)
-{
-	uint64_t end;
-	int rc = text_end(src, &end, reterr);
-
-	if (rc)
-		return rc;
-	for (size_t window = (size_t)1 << 20; end; window *= 4) {
-		size_t len = end < window ? (size_t)end : window;
-		uint64_t start = end - len;
-		uint8_t *buf = malloc(len);
-
-		if (!buf)
-			return irqs_fail_nomem(reterr);
-		rc = source_read(src, start, buf, len, reterr);
-		for (size_t i = len > VMDESC_HEADER ? len - VMDESC_HEADER : 0; !rc && i-- > 0;) {
-			size_t text = len - i - VMDESC_HEADER;
-
-			if (buf[i] != QEMU_VM_VMDESCRIPTION || buf[i + VMDESC_HEADER] != '{' ||
-			    get_be(buf + i + 1, 4) != text)
-				continue;
-			*ret_offset = start + i;
-			*ret_size = text;
-			free(buf);
-			return 0;
-		}
-		free(buf);
-		if (rc)
-			return rc;
-		if (!start || window >= VMDESC_MAX)
-			break;
-	}
-	return -ENOENT;
-}
 
 static size_t skip_space(const char *s, size_t i, size_t end)
 {
@@ -142,55 +78,177 @@ static int fail_json(int64_t offset, size_t at, const char *what, struct irqs_er
 			 "%s", what);
 }
 
-/*
- * Name and instance of a device entry: its first two keys, in every version of QEMU. Cheaper than parsing the
- * entry twice.
- */
-static int read_identity(struct vmdesc_device *dev, const char *text, struct irqs_error *reterr, int64_t offset)
+/* An index under way. */
+struct indexing {
+	struct vmdesc *d;
+	size_t devices_capacity, kinds_capacity;
+	uint32_t recent[16]; /* kinds, the latest use first: a machine's CPUs are of a few, by turns */
+	uint32_t nrecent;
+	int64_t offset;
+	struct irqs_error *reterr;
+};
+
+static int fail_device(const struct indexing *ix, size_t at, const char *what)
+{
+	return fail_json(ix->offset, at, what, ix->reterr);
+}
+
+/* Room for one more of @n elements of @size bytes. */
+static bool make_room(void **array, size_t n, size_t *capacity, size_t size)
+{
+	size_t more = *capacity ? *capacity * 2 : 64;
+	void *p;
+
+	if (n < *capacity)
+		return true;
+	p = realloc(*array, more * size);
+	if (!p)
+		return false;
+	*array = p;
+	*capacity = more;
+	return true;
+}
+
+/* What begins an entry. */
+struct identity {
+	const char *name;
+	size_t len;
+	uint32_t instance;
+	size_t behind; /* offset of what follows; 0: it does not begin as every QEMU begins it */
+};
+
+/* @key, or else @end. */
+static size_t skip_key(const char *s, size_t i, size_t end, const char *key)
+{
+	size_t len = strlen(key);
+
+	i = skip_space(s, i, end);
+	if (end - i < len || memcmp(s + i, key, len) != 0)
+		return end;
+	i = skip_space(s, i + len, end);
+	return i < end && s[i] == ':' ? skip_space(s, i + 1, end) : end;
+}
+
+/* `{"name": "apic", "instance_id": 3`, the name in plain letters. */
+static struct identity begin_entry(const char *s, size_t i, size_t end)
+{
+	struct identity id = { .behind = 0 };
+	uint64_t instance = 0;
+	size_t start;
+
+	i = skip_key(s, i + 1, end, "\"name\"");
+	if (i >= end || s[i] != '"')
+		return id;
+	for (start = ++i; i < end && s[i] >= ' ' && s[i] <= '~' && s[i] != '"' && s[i] != '\\';)
+		i++;
+	id.name = s + start;
+	id.len = i - start;
+	if (i >= end || s[i] != '"' || !id.len)
+		return id;
+	i = skip_space(s, i + 1, end);
+	i = i < end && s[i] == ',' ? skip_key(s, i + 1, end, "\"instance_id\"") : end;
+	for (start = i; i < end && s[i] >= '0' && s[i] <= '9' && instance <= UINT32_MAX; i++)
+		instance = instance * 10 + (uint64_t)(s[i] - '0');
+	if (i == start || i >= end || instance > UINT32_MAX)
+		return id;
+	id.instance = (uint32_t)instance;
+	id.behind = i;
+	return id;
+}
+
+/* Name and instance of an entry in any other spelling. */
+static int read_identity(const struct indexing *ix, struct vmdesc_device *dev)
 {
 	static const char name_key[] = "\"name\":", instance_key[] = "\"instance_id\":";
-	const char *entry = text + dev->start, *p;
+	const char *entry = ix->d->text + dev->start, *p;
 	size_t len = dev->end - dev->start;
 	json_t *name;
 
 	p = memmem(entry, len, name_key, sizeof(name_key) - 1);
 	if (!p)
-		return fail_json(offset, dev->start, "a device without a name", reterr);
+		return fail_device(ix, dev->start, "a device without a name");
 	p += sizeof(name_key) - 1;
 	name = json_loadb(p, len - (size_t)(p - entry), JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, NULL);
 	if (!json_is_string(name)) {
 		json_decref(name);
-		return fail_json(offset, dev->start, "a device without a name", reterr);
+		return fail_device(ix, dev->start, "a device without a name");
 	}
 	dev->name = strdup(json_string_value(name));
 	json_decref(name);
 	if (!dev->name)
-		return irqs_fail_nomem(reterr);
+		return irqs_fail_nomem(ix->reterr);
 	p = memmem(entry, len, instance_key, sizeof(instance_key) - 1);
 	if (p)
 		dev->instance = (uint32_t)strtoul(p + sizeof(instance_key) - 1, NULL, 10);
 	return 0;
 }
 
-static int add_device(struct vmdesc *d, size_t *capacity, size_t start, size_t end, struct irqs_error *reterr,
-		      int64_t offset)
+/* The kind whose text stands at @at. Equal text closes the same brackets, so the entry ends where the kind does. */
+static const struct vmdesc_kind *find_kind(struct indexing *ix, size_t at, uint32_t *ret)
 {
-	if (d->ndevices == *capacity) {
-		size_t n = *capacity ? *capacity * 2 : 64;
-		struct vmdesc_device *more = realloc(d->devices, n * sizeof(*more));
+	const struct vmdesc *d = ix->d;
 
-		if (!more)
-			return irqs_fail_nomem(reterr);
-		d->devices = more;
-		*capacity = n;
+	for (uint32_t i = 0; i < ix->nrecent; i++) {
+		const struct vmdesc_kind *k = &d->kinds[ix->recent[i]];
+
+		if (k->end - k->rest > d->size - at || memcmp(d->text + k->rest, d->text + at, k->end - k->rest) != 0)
+			continue;
+		*ret = ix->recent[i];
+		memmove(ix->recent + 1, ix->recent, i * sizeof(ix->recent[0]));
+		ix->recent[0] = *ret;
+		return k;
 	}
-	d->devices[d->ndevices] = (struct vmdesc_device){ .start = start, .end = end };
-	return read_identity(&d->devices[d->ndevices++], d->text, reterr, offset);
+	return NULL;
+}
+
+/* The entry from @start to @end, which is like none before from @rest on. */
+static int add_kind(struct indexing *ix, size_t start, size_t rest, size_t end, uint32_t *ret)
+{
+	struct vmdesc *d = ix->d;
+
+	if (!make_room((void **)&d->kinds, d->nkinds, &ix->kinds_capacity, sizeof(d->kinds[0])))
+		return irqs_fail_nomem(ix->reterr);
+	*ret = (uint32_t)d->nkinds;
+	d->kinds[d->nkinds++] = (struct vmdesc_kind){ .start = start, .rest = rest, .end = end };
+	if (rest == start) /* its name is in it: no other can be like it */
+		return 0;
+	if (ix->nrecent < sizeof(ix->recent) / sizeof(ix->recent[0]))
+		ix->nrecent++;
+	memmove(ix->recent + 1, ix->recent, (ix->nrecent - 1) * sizeof(ix->recent[0]));
+	ix->recent[0] = *ret;
+	return 0;
+}
+
+/* The entry at @start. */
+static int add_device(struct indexing *ix, size_t start)
+{
+	struct vmdesc *d = ix->d;
+	struct identity id = begin_entry(d->text, start, d->size);
+	struct vmdesc_device *dev;
+	const struct vmdesc_kind *k;
+	uint32_t kind = 0;
+
+	if (!make_room((void **)&d->devices, d->ndevices, &ix->devices_capacity, sizeof(d->devices[0])))
+		return irqs_fail_nomem(ix->reterr);
+	dev = &d->devices[d->ndevices++];
+	*dev = (struct vmdesc_device){ .start = start, .instance = id.instance };
+	k = id.behind ? find_kind(ix, id.behind, &kind) : NULL;
+	dev->end = k ? id.behind + (k->end - k->rest) : skip_value(d->text, start, d->size);
+	if (d->text[start] != '{' || dev->end >= d->size)
+		return fail_device(ix, start, "its list of devices is broken");
+	if (!k && add_kind(ix, start, id.behind ? id.behind : start, dev->end, &kind))
+		return -ENOMEM;
+	dev->kind = kind;
+	if (!id.behind)
+		return read_identity(ix, dev);
+	dev->name = strndup(id.name, id.len);
+	return dev->name ? 0 : irqs_fail_nomem(ix->reterr);
 }
 
 int vmdesc_init(struct vmdesc *d, const char *text, size_t size, int64_t offset, struct irqs_error *reterr)
 {
-	size_t i, capacity = 0;
+	struct indexing ix = { .d = d, .offset = offset, .reterr = reterr };
+	size_t i;
 	int rc = 0;
 
 	*d = (struct vmdesc){ .text = text, .size = size };
@@ -199,14 +257,8 @@ int vmdesc_init(struct vmdesc *d, const char *text, size_t size, int64_t offset,
 		return fail_json(offset, 0, "it has no list of devices", reterr);
 	i = skip_space(text, i, size);
 	while (i < size && text[i] != ']' && !rc) {
-		size_t end = skip_value(text, i, size);
-
-		if (text[i] != '{' || end >= size) {
-			rc = fail_json(offset, i, "its list of devices is broken", reterr);
-			break;
-		}
-		rc = add_device(d, &capacity, i, end, reterr, offset);
-		i = skip_space(text, end, size);
+		rc = add_device(&ix, i);
+		i = skip_space(text, d->ndevices ? d->devices[d->ndevices - 1].end : i, size);
 		if (i < size && text[i] == ',')
 			i = skip_space(text, i + 1, size);
 	}
@@ -221,11 +273,24 @@ void vmdesc_deinit(struct vmdesc *d)
 {
 	for (size_t i = 0; i < d->ndevices; i++)
 		free(d->devices[i].name);
+	for (size_t i = 0; i < d->nkinds; i++)
+		json_decref(d->kinds[i].entry);
 	free(d->devices);
+	free(d->kinds);
 	*d = (struct vmdesc){ 0 };
 }
 
-json_t *vmdesc_take(struct vmdesc *d, const char *name, uint32_t instance, const char **ret_text)
+const json_t *vmdesc_entry(struct vmdesc *d, const struct vmdesc_device *dev)
+{
+	struct vmdesc_kind *k = &d->kinds[dev->kind];
+
+	if (!k->parsed)
+		k->entry = json_loadb(d->text + k->start, k->end - k->start, 0, NULL);
+	k->parsed = true;
+	return k->entry;
+}
+
+const struct vmdesc_device *vmdesc_take(struct vmdesc *d, const char *name, uint32_t instance)
 {
 	for (size_t k = 0; k < d->ndevices; k++) {
 		size_t i = (d->next + k) % d->ndevices;
@@ -235,117 +300,7 @@ json_t *vmdesc_take(struct vmdesc *d, const char *name, uint32_t instance, const
 			continue;
 		dev->used = true;
 		d->next = i + 1;
-		*ret_text = d->text + dev->start;
-		return json_loadb(d->text + dev->start, dev->end - dev->start, 0, NULL);
+		return dev;
 	}
 	return NULL;
-}
-
-/* A growing text. */
-struct text {
-	char *data;
-	size_t size, capacity;
-	bool failed;
-};
-
-static void put(struct text *t, const char *s, size_t len)
-{
-	if (t->failed)
-		return;
-	if (len > t->capacity - t->size) {
-		size_t n = (t->size + len) * 2;
-		char *more = realloc(t->data, n);
-
-		if (!more) {
-			t->failed = true;
-			return;
-		}
-		t->data = more;
-		t->capacity = n;
-	}
-	memcpy(t->data + t->size, s, len);
-	t->size += len;
-}
-
-static void put_section(struct text *t, const struct vms_node *section)
-{
-	json_t *o = section_json(section, false);
-	char *s = o ? json_dumps(o, 0) : NULL;
-
-	if (s)
-		put(t, s, strlen(s));
-	else
-		t->failed = true;
-	free(s);
-	json_decref(o);
-}
-
-static const struct vms_node *find_section(const struct vms_node *machine, const struct vms_node *hint,
-					   const char *entry)
-{
-	const struct vms_node *start = hint ? hint->next : vms_first_child(machine), *n = start;
-
-	do {
-		if (n && n->codec == entry)
-			return n;
-		n = n ? n->next : vms_first_child(machine);
-	} while (n != start);
-	return NULL;
-}
-
-const struct vms_node *vmdesc_leading(const struct vms_node *machine)
-{
-	const struct vms_node *n = vms_first_child(machine);
-
-	return n && n->codec && !strcmp(n->name, "configuration") ? n->next : n;
-}
-
-int vmdesc_rewrite(const char *text, size_t size, const struct vms_node *machine, char **ret_text,
-		   size_t *ret_size, struct irqs_error *reterr)
-{
-	static const char separator[] = ", ";
-	const struct vms_node *section = NULL;
-	struct text out = { 0 };
-	struct vmdesc d;
-	bool first = true;
-	int rc = vmdesc_init(&d, text, size, IRQS_NO_OFFSET, reterr);
-
-	if (rc)
-		return rc;
-	put(&out, text, d.ndevices ? d.devices[0].start : size);
-	for (const struct vms_node *n = vmdesc_leading(machine); n && !n->codec; n = n->next) {
-		if (!first)
-			put(&out, separator, sizeof(separator) - 1);
-		first = false;
-		put_section(&out, n);
-	}
-	for (size_t i = 0; i < d.ndevices; i++) {
-		const struct vmdesc_device *dev = &d.devices[i];
-		const struct vms_node *n = find_section(machine, section, text + dev->start);
-
-		if (!n)
-			continue;
-		section = n;
-		if (!first)
-			put(&out, separator, sizeof(separator) - 1);
-		first = false;
-		if (n->reshaped)
-			put_section(&out, n);
-		else
-			put(&out, text + dev->start, dev->end - dev->start);
-		for (n = n->next; n && !n->codec; n = n->next) {
-			put(&out, separator, sizeof(separator) - 1);
-			put_section(&out, n);
-		}
-	}
-	if (d.ndevices)
-		put(&out, text + d.devices[d.ndevices - 1].end, size - d.devices[d.ndevices - 1].end);
-	vmdesc_deinit(&d);
-	if (out.failed) {
-		free(out.data);
-		return irqs_fail_nomem(reterr);
-	}
-	*ret_text = out.data;
-	*ret_size = out.size;
-	return 0;
 }

@@ -22,11 +22,20 @@
 /* No vmdescription is larger: that of a machine with a thousand vCPUs is some 15 MiB. */
 #define VMDESC_MAX ((size_t)64 << 20)
 
+/* What entries have in common that are equal but for name and instance, as those of all CPUs often are. */
+struct vmdesc_kind {
+	/* private: */
+	size_t start, rest, end; /* text of the first one: all of it, and behind name and instance */
+	json_t *entry;
+	bool parsed;
+};
+
 /* One element of "devices". */
 struct vmdesc_device {
 	size_t start, end; /* its text */
 	char *name;
 	uint32_t instance;
+	uint32_t kind; /* index in kinds */
 	bool used;
 };
 
@@ -35,6 +44,8 @@ struct vmdesc {
 	size_t size;
 	struct vmdesc_device *devices;
 	size_t ndevices;
+	struct vmdesc_kind *kinds;
+	size_t nkinds;
 	/* private: */
 	size_t next; /* sections come in the order of the devices: where the search starts */
 };
@@ -61,16 +72,14 @@ int vmdesc_find(struct source *src, uint64_t *ret_offset, size_t *ret_size, stru
 int vmdesc_init(struct vmdesc *d, const char *text, size_t size, int64_t offset, struct irqs_error *reterr);
 void vmdesc_deinit(struct vmdesc *d);
 
-/**
- * vmdesc_take - the entry for a section, parsed; each is given out once
- * @d: the vmdescription
- * @name: of the section
- * @instance: of the section
- * @ret_text: receives the start of the entry's text: the codec mark of its section
- *
- * Return: the entry, which the caller decrefs; NULL when there is none (left).
+/* vmdesc_take - the entry for a section, each given out once; NULL when there is none (left). */
+const struct vmdesc_device *vmdesc_take(struct vmdesc *d, const char *name, uint32_t instance);
+
+/*
+ * vmdesc_entry - an entry, parsed, and good until vmdesc_deinit(); NULL when it is no JSON. All of one kind get the same,
+ * with name and instance of the first.
  */
-json_t *vmdesc_take(struct vmdesc *d, const char *name, uint32_t instance, const char **ret_text);
+const json_t *vmdesc_entry(struct vmdesc *d, const struct vmdesc_device *dev);
 
 /* vmdesc_leading - the first section behind the configuration: if it is a new one, it has no predecessor. */
 const struct vms_node *vmdesc_leading(const struct vms_node *machine);

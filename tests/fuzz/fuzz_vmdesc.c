@@ -54,12 +54,12 @@ static void read_device(struct vmdesc *d, const struct vmdesc_device *dev, struc
 {
 	struct irqs_error err = { .status = IRQS_DONE };
 	struct qemu_device_reader r = { .source = src, .twin = twin, .reterr = &err };
-	const char *entry_text;
 	struct vms_node *n;
 	struct vms_tree t;
 	size_t size;
 	char *text;
-	json_t *entry = vmdesc_take(d, dev->name, dev->instance, &entry_text);
+	const struct vmdesc_device *taken = vmdesc_take(d, dev->name, dev->instance);
+	const json_t *entry = taken ? vmdesc_entry(d, taken) : NULL;
 
 	if (!entry)
 		return;
@@ -69,7 +69,7 @@ static void read_device(struct vmdesc *d, const struct vmdesc_device *dev, struc
 	n = vms_node_create(&t, VMS_SECTION, dev->name, dev->name);
 	if (!n)
 		abort();
-	n->codec = entry_text;
+	n->codec = d->text + taken->start;
 	n->instance = dev->instance;
 	n->version = 1;
 	vms_append(t.machine, n);
@@ -82,7 +82,6 @@ static void read_device(struct vmdesc *d, const struct vmdesc_device *dev, struc
 	} else if (err.status == IRQS_DONE || err.offset > (int64_t)src->size) {
 		abort();
 	}
-	json_decref(entry);
 	vms_tree_deinit(&t);
 }
 

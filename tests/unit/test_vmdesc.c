@@ -5,7 +5,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/endian.h"
 #include "stream/section_json.h"
 #include "stream/vmdesc.h"
 #include "tests/unit/stream_check.h"
@@ -476,27 +478,98 @@ Test(text, broken_ones_are_told_with_their_offset)
 	}
 }
 
+/* The input is looked at in pieces of 1 MiB: wherever the header lies between them, it is found. */
+Test(text, the_header_is_found_wherever_it_is)
+{
+	static const size_t around[] = { 0, 1 << 20, 2 << 20 };
+	const size_t before = 50;
+	uint8_t *file = malloc((2 << 20) + 200);
+	struct irqs_error err;
+
+	cr_assert(file);
+	for (size_t i = 0; i < sizeof(around) / sizeof(around[0]); i++)
+		for (size_t size = around[i] > 10 ? around[i] - 10 : 2; size < around[i] + 10; size++) {
+			struct source src;
+			uint64_t offset = 0;
+			size_t found = 0;
+			int fd;
+
+			memset(file, 6, before + VMDESC_HEADER); /* what could be headers */
+			put_be(file + before + 1, 4, size);
+			memset(file + before + VMDESC_HEADER, ' ', size);
+			file[before + VMDESC_HEADER] = '{';
+			file[before + VMDESC_HEADER + size - 1] = '}';
+			fd = sb_bytes_fd(file, before + VMDESC_HEADER + size);
+			cr_assert(!source_init(&src, fd, &err));
+			cr_expect(!vmdesc_find(&src, &offset, &found, &err), "%zu bytes", size);
+			cr_expect(offset == before && found == size, "%zu bytes: %zu at %" PRIu64, size, found, offset);
+			source_deinit(&src);
+			close(fd);
+		}
+	free(file);
+}
+
 Test(text, each_entry_is_given_out_once)
 {
 	static const char text[] = "{\"devices\": [{\"name\": \"a\", \"instance_id\": 1}, {\"name\": \"a\", "
 				   "\"instance_id\": 0}, {\"name\": \"b\", \"instance_id\": 0}]}";
+	const struct vmdesc_device *dev;
 	struct irqs_error err;
-	const char *entry;
 	struct vmdesc d;
-	json_t *o;
 
 	cr_assert(!vmdesc_init(&d, text, sizeof(text) - 1, IRQS_NO_OFFSET, &err));
 	cr_expect(d.ndevices == 3);
-	o = vmdesc_take(&d, "b", 0, &entry);
-	cr_expect(o);
-	json_decref(o);
-	o = vmdesc_take(&d, "a", 0, &entry);
-	cr_expect(o && !strncmp(entry, "{\"name\": \"a\", \"instance_id\": 0}", 30));
-	json_decref(o);
-	cr_expect(!vmdesc_take(&d, "a", 0, &entry));
-	cr_expect(!vmdesc_take(&d, "c", 0, &entry));
-	o = vmdesc_take(&d, "a", 1, &entry);
-	cr_expect(o);
-	json_decref(o);
+	cr_expect(vmdesc_take(&d, "b", 0));
+	dev = vmdesc_take(&d, "a", 0);
+	cr_expect(dev && !strncmp(text + dev->start, "{\"name\": \"a\", \"instance_id\": 0}", 30));
+	cr_expect(!vmdesc_take(&d, "a", 0));
+	cr_expect(!vmdesc_take(&d, "c", 0));
+	cr_expect(vmdesc_take(&d, "a", 1));
 	vmdesc_deinit(&d);
+}
+
+/* Two entries are of one kind when they are equal behind name and instance, and then they are parsed once. */
+Test(text, entries_that_differ_in_name_and_instance_alone_are_one)
+{
+	static const struct {
+		const char *entry;
+		int kind;
+	} entries[] = {
+		{ "{\"name\": \"a\", \"instance_id\": 0, \"version\": 1, \"fields\": []}", 0 },
+		{ "{\"name\": \"b\", \"instance_id\": 17, \"version\": 1, \"fields\": []}", 0 },
+		{ "{\"name\": \"b\", \"instance_id\": 18, \"version\": 2, \"fields\": []}", 1 },
+		{ "{\"name\": \"a\", \"instance_id\": 1, \"version\": 1, \"fields\": [{}]}", 2 },
+		{ "{ \"name\" :\"b\",\"instance_id\":19, \"version\": 2, \"fields\": []}", 1 },
+		{ "{\"name\": \"\\u0062\", \"instance_id\": 20, \"version\": 1, \"fields\": []}", 3 },
+		{ "{\"instance_id\": 2, \"name\": \"a\", \"version\": 1, \"fields\": []}", 4 },
+		{ "{\"name\": \"}\", \"instance_id\": 3, \"version\": 1, \"fields\": []}", 0 },
+		{ "{\"name\": \"c\", \"instance_id\": 4294967296, \"version\": 1, \"fields\": []}", 5 },
+		{ "{\"name\": \"c\", \"instance_id\": 4, \"version\": 1, \"fields\": [", -1 },
+	};
+	struct irqs_error err;
+	char text[2048] = "{\"devices\": [";
+	struct vmdesc d;
+	size_t n = sizeof(entries) / sizeof(entries[0]) - 1;
+
+	for (size_t i = 0; i < n; i++) {
+		strcat(text, i ? ", " : "");
+		strcat(text, entries[i].entry);
+	}
+	strcat(text, "]}");
+	cr_assert(!vmdesc_init(&d, text, strlen(text), IRQS_NO_OFFSET, &err), "%s", err.text);
+	cr_assert_eq(d.ndevices, n);
+	cr_expect_eq(d.nkinds, 6);
+	for (size_t i = 0; i < n; i++) {
+		cr_expect_eq((int)d.devices[i].kind, entries[i].kind, "%s", entries[i].entry);
+		cr_expect_eq(d.devices[i].end - d.devices[i].start, strlen(entries[i].entry), "%s", entries[i].entry);
+		cr_expect(vmdesc_entry(&d, &d.devices[i]));
+	}
+	cr_expect_eq(vmdesc_entry(&d, &d.devices[0]), vmdesc_entry(&d, &d.devices[1]));
+	cr_expect_neq(vmdesc_entry(&d, &d.devices[0]), vmdesc_entry(&d, &d.devices[2]));
+	cr_expect_str_eq(d.devices[5].name, "b");
+	cr_expect_eq(d.devices[1].instance, 17);
+	vmdesc_deinit(&d);
+	/* What is equal and goes on further than the text is not. */
+	snprintf(text, sizeof(text), "{\"devices\": [%s, %s", entries[0].entry, entries[n].entry);
+	cr_expect_eq(vmdesc_init(&d, text, strlen(text), IRQS_NO_OFFSET, &err), -EBADMSG);
 }
