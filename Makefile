@@ -45,6 +45,8 @@ cli_src := $(wildcard cli/*.c)
 
 # Headers of no use outside the library; all others are installed, each under its own folder.
 private_headers := stream/qemu_device.h
+private_headers += stream/qemu_layout.h
+private_headers += vmstate/layout.h
 private_headers += stream/qemu_ram.h
 private_headers += stream/qemu_scan.h
 private_headers += stream/section_json.h

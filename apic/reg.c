@@ -280,7 +280,7 @@ static void make_layout(struct layout *l, const struct reg_chip *chip, const str
 		here = carries(chip, row, section, here);
 		if (!here || row->sub)
 			continue;
-		if (row->in || (row->count > 1 && !row->vms->count)) {
+		if (row->in || (row->count > 1 && !row->vms->count) || !vms_packed_by(section, row->desc)) {
 			l->all = false;
 			continue;
 		}

@@ -11,6 +11,19 @@ struct children_pool {
 	bool failed; /* nodes were asked for and there was no memory */
 };
 
+#define TREE_NAMES 256
+
+/* What is kept apart from the nodes: they stay dense, and the bytes of a section stand together in their order. */
+struct vms_pools {
+	struct children_pool later;
+	struct arena data;
+	struct vms_shapes shapes;
+	const char *names[TREE_NAMES]; /* copied last, by hash */
+};
+
+/* tree_name - a copy in the tree; a machine repeats its names with every CPU, and gets the same. NULL: no memory. */
+const char *tree_name(struct vms_tree *t, const char *name);
+
 struct vms_children {
 	struct children_pool *pool;
 	struct vms_node **buckets; /* the first child; the others follow by vms_node.bucket_next, in their order */

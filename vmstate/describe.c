@@ -164,7 +164,7 @@ static int parse_struct(struct input *in, const struct vms_field *f, const struc
 			const char *name, struct vms_node *parent, uint32_t index)
 {
 	struct vms_node *n =
-		vms_node_create_named(in->tree, VMS_STRUCT, name, f->bind == VMS_TMP ? f->type : "struct");
+		vms_node_create_named(in->tree, VMS_STRUCT, name, shape_struct_type(f));
 
 	if (!n)
 		return irqs_fail_nomem(in->reterr);

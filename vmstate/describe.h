@@ -124,6 +124,9 @@ int vms_desc_parse(struct vms_tree *t, const struct vms_desc *d, struct vms_node
  */
 int vms_desc_instantiate(struct vms_tree *t, const struct vms_desc *d, struct vms_node *n);
 
+/* vms_packed_by - whether a section is packed (see vms_packed()), and its fields are exactly those of a version of @d. */
+bool vms_packed_by(const struct vms_node *n, const struct vms_desc *d);
+
 /**
  * vms_row_ints - the integers of a row, found without a look for its name
  * @n: section or subsection
@@ -131,7 +134,7 @@ int vms_desc_instantiate(struct vms_tree *t, const struct vms_desc *d, struct vm
  * @row: one of @d->fields
  * @ret: receives them
  *
- * Return: whether they are there: only in a packed section (see vms_packed()) that was read by this @d.
+ * Return: whether they are there: only in a section of which vms_packed_by() is true.
  */
 bool vms_row_ints(const struct vms_node *n, const struct vms_desc *d, const struct vms_field *row, struct vms_ints *ret);
 

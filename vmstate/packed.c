@@ -3,7 +3,40 @@
  * Nodes on demand. A conversion looks at some 40 of the 280 fields of a CPU, and by their paths, so that nearly all of
  * its nodes would be made only to be released again.
  */
+#include "vmstate/layout.h"
+
+#include <errno.h>
+#include <string.h>
+
 #include "vmstate/children_priv.h"
+
+uint8_t *vms_layout_room(struct vms_tree *t, struct vms_node *n, const struct vms_shape *s, uint64_t offset)
+{
+	if (n->head || s->nodes > VMS_MAX_NODES - t->nodes)
+		return NULL;
+	n->data = arena_bytes(&t->pools->data, s->size);
+	if (!n->data)
+		return NULL;
+	t->nodes += s->nodes;
+	n->children->shape = s;
+	n->children->offset = offset;
+	return n->data;
+}
+
+int vms_pack(struct vms_tree *t, struct vms_node *n, const struct vms_desc *d, const uint8_t *data, uint64_t size,
+	     uint64_t offset)
+{
+	const struct vms_shape *s = shape_find(&t->pools->shapes, &t->arena, d, n->version);
+
+	if (!s || n->head || (data && size < s->size) || s->nodes > VMS_MAX_NODES - t->nodes)
+		return 0;
+	if (!vms_layout_room(t, n, s, offset))
+		return -ENOMEM;
+	if (data)
+		memcpy(n->data, data, s->size);
+	n->children->is_new = !data;
+	return 0;
+}
 
 /* Nodes being made of the packed fields of a parent. */
 struct maker {
@@ -21,7 +54,6 @@ static struct vms_node *init_node(struct maker *m, uint32_t i, enum vms_kind kin
 	n->kind = kind;
 	n->name = name;
 	n->type = type;
-	n->index = VMS_NO_INDEX;
 	n->count = 1;
 	n->data = m->parent->data + offset;
 	n->offset = from->is_new ? 0 : from->offset + offset;
@@ -45,7 +77,7 @@ static void pack(struct maker *m, struct vms_node *n, const struct vms_shape *sh
 	c->offset = from->offset + (uint64_t)(n->data - m->parent->data);
 	n->children = c;
 	if (n->kind == VMS_STRUCT) {
-		n->vmsd = shape->desc->name;
+		n->vmsd = shape->vmsd;
 		n->version = shape->version;
 	}
 }
@@ -57,6 +89,7 @@ static void make_field(struct maker *m, uint32_t i, const struct vms_shape_field
 	n->hash = f->hash;
 	n->array = f->array;
 	n->count = f->count;
+	n->index = f->index;
 	if (f->shape) {
 		pack(m, n, f->shape, f->element_type);
 		return;
@@ -137,13 +170,20 @@ struct vms_node *vms_first_node(const struct vms_node *n)
 	return n->head;
 }
 
+bool vms_packed_by(const struct vms_node *n, const struct vms_desc *d)
+{
+	const struct vms_shape *s = children_packed(n);
+
+	return s && s->desc == d && n->kind != VMS_ARRAY;
+}
+
 bool vms_row_ints(const struct vms_node *n, const struct vms_desc *d, const struct vms_field *row, struct vms_ints *ret)
 {
 	const struct vms_shape *s = children_packed(n);
 	const struct vms_shape_field *f;
 	uint32_t at;
 
-	if (!s || s->desc != d || n->kind == VMS_ARRAY)
+	if (!vms_packed_by(n, d))
 		return false;
 	at = s->rows[row - d->fields];
 	f = at ? &s->fields[at - 1] : NULL;

@@ -104,6 +104,11 @@ static bool resolve_field(const struct vms_shape_field *f, uint8_t *data, const 
 	uint32_t i = 0;
 	bool indexed = parse_index(&rest, &i);
 
+	if (f->index != VMS_NO_INDEX) {
+		if (!indexed || i != f->index)
+			return false;
+		indexed = false;
+	}
 	if (indexed && (!f->array || i >= f->count || (f->kind != VMS_ARRAY && (f->kind != VMS_INT || *rest))))
 		return false;
 	if (indexed && f->shape)

@@ -23,7 +23,7 @@ static bool make_struct(const struct maker *m, const struct vms_field *f, struct
 
 	ret->shape = f->desc->subsections ? NULL : shape_find(m->shapes, m->arena, f->desc, version);
 	ret->kind = f->count ? VMS_ARRAY : VMS_STRUCT;
-	ret->element_type = f->bind == VMS_TMP ? f->type : "struct";
+	ret->element_type = shape_struct_type(f);
 	ret->type = f->count ? f->type : ret->element_type;
 	ret->width = ret->shape ? ret->shape->size : 0;
 	return ret->shape != NULL;
@@ -33,7 +33,7 @@ static bool make_field(const struct maker *m, const struct vms_field *f, struct 
 {
 	if (has_own_size(f))
 		return false;
-	*ret = (struct vms_shape_field){ .name = f->name, .type = f->type, .kind = VMS_INT, .width = f->size };
+	*ret = (struct vms_shape_field){ .name = f->name, .type = f->type, .kind = VMS_INT, .width = f->size, .index = VMS_NO_INDEX };
 	ret->hash = children_hash(f->name, strlen(f->name));
 	ret->array = f->count != 0;
 	ret->count = f->count ? f->count : 1;
@@ -44,8 +44,7 @@ static bool make_field(const struct maker *m, const struct vms_field *f, struct 
 	return true;
 }
 
-/* Counts a field in. */
-static bool add_field(struct vms_shape *s, struct vms_shape_field *f)
+bool shape_add(struct vms_shape *s, struct vms_shape_field *f)
 {
 	uint64_t size = (uint64_t)f->width * f->count;
 	size_t below = f->shape ? (f->shape->nodes + (f->kind == VMS_ARRAY)) * f->count : 0;
@@ -73,7 +72,7 @@ static bool make_fields(const struct maker *m, struct vms_shape *s)
 
 		if (!vms_field_sent(&d->fields[i], NULL, s->version))
 			continue;
-		if (!make_field(m, &d->fields[i], f) || !add_field(s, f))
+		if (!make_field(m, &d->fields[i], f) || !shape_add(s, f))
 			return false;
 		s->rows[i] = s->nfields;
 	}
@@ -81,13 +80,13 @@ static bool make_fields(const struct maker *m, struct vms_shape *s)
 }
 
 /* From the last field to the first, so that each bucket has them in order. */
-static bool make_buckets(const struct maker *m, struct vms_shape *s)
+bool shape_index(struct arena *arena, struct vms_shape *s)
 {
 	uint32_t size = 4;
 
 	while (size < 2 * s->nfields)
 		size *= 2;
-	s->buckets = arena_alloc(m->arena, size * sizeof(s->buckets[0]));
+	s->buckets = arena_alloc(arena, size * sizeof(s->buckets[0]));
 	s->mask = size - 1;
 	for (uint32_t i = s->nfields; s->buckets && i--;) {
 		uint32_t *bucket = &s->buckets[s->fields[i].hash & s->mask];
@@ -111,8 +110,9 @@ const struct vms_shape *shape_find(struct vms_shapes *shapes, struct arena *aren
 		if (!s)
 			return NULL;
 		s->desc = d;
+		s->vmsd = d->name;
 		s->version = version;
-		s->fixed = make_fields(&m, s) && make_buckets(&m, s);
+		s->fixed = make_fields(&m, s) && shape_index(arena, s);
 		s->next = *list;
 		*list = s;
 	}

@@ -7,21 +7,10 @@
 
 #include "vmstate/children_priv.h"
 
-#define NAMES 256
-
-/* What is kept apart from the nodes: they stay dense, and the bytes of a section stand together in their order. */
-struct vms_pools {
-	struct children_pool later;
-	struct arena data;
-	struct vms_shapes shapes;
-	const char *names[NAMES]; /* copied last, by hash */
-};
-
-/* A machine repeats its names with every CPU: one that was copied before serves again. */
-static const char *copy_name(struct vms_tree *t, const char *name)
+const char *tree_name(struct vms_tree *t, const char *name)
 {
 	size_t len = strlen(name);
-	const char **slot = &t->pools->names[children_hash(name, len) % NAMES];
+	const char **slot = &t->pools->names[children_hash(name, len) % TREE_NAMES];
 
 	if (!*slot || strcmp(*slot, name) != 0)
 		*slot = arena_strndup(&t->arena, name, len);
@@ -85,30 +74,11 @@ struct vms_node *vms_node_create_named(struct vms_tree *t, enum vms_kind kind, c
 
 struct vms_node *vms_node_create(struct vms_tree *t, enum vms_kind kind, const char *name, const char *type)
 {
-	const char *name_copy = copy_name(t, name), *type_copy = type ? copy_name(t, type) : NULL;
+	const char *name_copy = tree_name(t, name), *type_copy = type ? tree_name(t, type) : NULL;
 
 	if (!name_copy || (type && !type_copy))
 		return NULL;
 	return vms_node_create_named(t, kind, name_copy, type_copy);
-}
-
-int vms_pack(struct vms_tree *t, struct vms_node *n, const struct vms_desc *d, const uint8_t *data, uint64_t size,
-	     uint64_t offset)
-{
-	const struct vms_shape *s = shape_find(&t->pools->shapes, &t->arena, d, n->version);
-
-	if (!s || n->head || (data && size < s->size) || s->nodes > VMS_MAX_NODES - t->nodes)
-		return 0;
-	n->data = arena_bytes(&t->pools->data, s->size);
-	if (!n->data)
-		return -ENOMEM;
-	if (data)
-		memcpy(n->data, data, s->size);
-	t->nodes += s->nodes;
-	n->children->shape = s;
-	n->children->offset = offset;
-	n->children->is_new = !data;
-	return 0;
 }
 
 bool vms_tree_ok(const struct vms_tree *t)
@@ -168,7 +138,7 @@ void vms_insert_before(struct vms_node *next, struct vms_node *n)
 
 int vms_rename(struct vms_tree *t, struct vms_node *n, const char *name)
 {
-	const char *copy = copy_name(t, name);
+	const char *copy = tree_name(t, name);
 
 	if (!copy)
 		return -ENOMEM;
@@ -350,7 +320,7 @@ struct vms_node *vms_subsection(const struct vms_node *n, const char *name)
 
 int vms_set_type(struct vms_tree *t, struct vms_node *section, const char *type)
 {
-	const char *copy = copy_name(t, type);
+	const char *copy = tree_name(t, type);
 
 	if (!copy)
 		return -ENOMEM;
