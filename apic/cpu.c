@@ -17,8 +17,12 @@
 #define DESC(n, v, table) { .name = (n), .version = (v), .minimum_version = (v), .fields = (table), \
 			    .nfields = REG_ARRAY_SIZE(table) }
 
-/* 64-bit mantissa, 16-bit exponent: QEMU describes them as one opaque value. */
-static const struct vms_field fpreg_fields[] = { { .name = "tmp", .type = "tmp", .size = 10 } };
+/* 64-bit mantissa, 16-bit exponent, in a struct that QEMU has only while it saves and loads. */
+static const struct vms_field fpreg_tmp_fields[] = { U64("tmp_mant"), U16("tmp_exp") };
+static const struct vms_desc fpreg_tmp_desc = DESC("fpreg_tmp", 0, fpreg_tmp_fields);
+static const struct vms_field fpreg_fields[] = {
+	{ .name = "tmp", .type = "tmp", .desc = &fpreg_tmp_desc },
+};
 static const struct vms_desc fpreg_desc = DESC("fpreg", 0, fpreg_fields);
 
 static const struct vms_field segment_fields[] = { U32("selector"), U64("base"), U32("limit"), U32("flags") };
