@@ -8,35 +8,11 @@
 #include "base/endian.h"
 #include "stream/qemu.h"
 
-/* Structs inside structs; real devices stay below ten. */
-#define DEPTH_MAX 32
-
 static int fail(struct qemu_device_reader *r, const struct vms_node *n, const char *what)
 {
 	char path[160];
 
 	return irqs_fail(r->reterr, IRQS_MALFORMED, (int64_t)r->pos, vms_path(n, path, sizeof(path)), "%s", what);
-}
-
-static const char *get_string(const json_t *o, const char *key)
-{
-	return json_string_value(json_object_get(o, key));
-}
-
-/* A number of bytes or elements. Return: false when it is there and makes no sense. */
-static bool get_count(const json_t *o, const char *key, uint32_t otherwise, uint32_t *ret)
-{
-	const json_t *v = json_object_get(o, key);
-	json_int_t i = json_integer_value(v);
-
-	if (!v) {
-		*ret = otherwise;
-		return true;
-	}
-	if (!json_is_integer(v) || i < 0 || i >= UINT32_MAX)
-		return false;
-	*ret = (uint32_t)i;
-	return true;
 }
 
 static int read_data(struct qemu_device_reader *r, struct vms_node *n, uint64_t bytes)
@@ -54,25 +30,20 @@ static int read_data(struct qemu_device_reader *r, struct vms_node *n, uint64_t 
 	return source_read(r->source, r->pos, n->data, bytes, r->reterr);
 }
 
-static int read_body(struct qemu_device_reader *r, const json_t *desc, struct vms_node *n, unsigned int depth);
+/* A struct, section or subsection on its way. */
+struct body {
+	const json_t *desc;
+	const struct vms_desc *own; /* our own description, or NULL */
+	unsigned int depth;
+};
 
-/*
- * The struct that a field entry describes: under "struct", or written into the entry itself (VMSTATE_WITH_TMP and
- * VMSTATE_VSTRUCT).
- */
-static const json_t *struct_of(const json_t *field, const char *type)
+static int read_body(struct qemu_device_reader *r, struct body body, struct vms_node *n);
+
+/* The struct of @f, or with @index an element of its list. */
+static int read_struct(struct qemu_device_reader *r, const struct qemu_field *f, struct vms_node *parent, uint32_t index,
+		       unsigned int depth)
 {
-	const json_t *s = json_object_get(field, "struct");
-
-	if (s)
-		return s;
-	return (!strcmp(type, "tmp") || !strcmp(type, "vstruct")) && json_object_get(field, "fields") ? field : NULL;
-}
-
-static int read_struct(struct qemu_device_reader *r, const json_t *desc, struct vms_node *parent,
-		       const char *name, const char *type, uint32_t index, uint32_t size, unsigned int depth)
-{
-	struct vms_node *n = vms_node_create(r->tree, VMS_STRUCT, name, type);
+	struct vms_node *n = vms_node_create(r->tree, VMS_STRUCT, f->name, f->type);
 	uint64_t start = r->pos;
 	int rc;
 
@@ -81,29 +52,28 @@ static int read_struct(struct qemu_device_reader *r, const json_t *desc, struct 
 	n->index = index;
 	n->offset = start;
 	vms_append(parent, n);
-	rc = read_body(r, desc, n, depth + 1);
+	rc = read_body(r, (struct body){ f->body, NULL, depth + 1 }, n);
 	if (rc)
 		return rc;
-	if (!r->twin && r->pos - start != size)
+	if (!r->twin && r->pos - start != f->size)
 		return fail(r, n, "the struct's size in the vmdescription is not that of its fields");
 	return 0;
 }
 
-static int read_leaf(struct qemu_device_reader *r, struct vms_node *parent, const char *name, const char *type,
-		     uint32_t index, bool array, uint32_t count, uint32_t size)
+static int read_leaf(struct qemu_device_reader *r, const struct qemu_field *f, struct vms_node *parent)
 {
 	uint32_t width = 0;
 	bool is_signed = false;
-	bool is_int = vms_int_type(type, &width, &is_signed) && width == size;
-	struct vms_node *n = vms_node_create(r->tree, is_int ? VMS_INT : VMS_BYTES, name, type);
+	bool is_int = vms_int_type(f->type, &width, &is_signed) && width == f->size;
+	struct vms_node *n = vms_node_create(r->tree, is_int ? VMS_INT : VMS_BYTES, f->name, f->type);
 	int rc;
 
 	if (!n)
 		return irqs_fail_nomem(r->reterr);
-	n->index = index;
-	n->array = array;
-	n->count = count;
-	n->width = size;
+	n->index = f->index;
+	n->array = f->array;
+	n->count = f->count;
+	n->width = f->size;
 	n->is_signed = is_int && is_signed;
 	n->offset = r->pos;
 	vms_append(parent, n);
@@ -113,49 +83,32 @@ static int read_leaf(struct qemu_device_reader *r, struct vms_node *parent, cons
 	return rc;
 }
 
-/*
- * QEMU 10.0 gives no index to the last element of an array that it lists one by one: nothing but the name tells that
- * it is one.
- */
-static uint32_t index_behind(const struct vms_node *last, const char *name)
+static int read_structs(struct qemu_device_reader *r, const struct qemu_field *f, struct vms_node *parent,
+			unsigned int depth)
 {
-	return last && last->index != VMS_NO_INDEX && !strcmp(last->name, name) ? last->index + 1 : VMS_NO_INDEX;
-}
-
-static int read_field(struct qemu_device_reader *r, const json_t *field, struct vms_node *parent,
-		      unsigned int depth)
-{
-	const char *name = get_string(field, "name"), *type = get_string(field, "type");
-	bool array = json_object_get(field, "array_len");
-	uint32_t size, count, index;
-	struct vms_node *list;
-	const json_t *desc;
+	struct vms_node *list = vms_node_create(r->tree, VMS_ARRAY, f->name, f->type);
 	int rc = 0;
 
-	if (!name || !type || !json_object_get(field, "size") || !get_count(field, "size", 0, &size) ||
-	    !get_count(field, "array_len", 1, &count) || !get_count(field, "index", VMS_NO_INDEX, &index))
-		return fail(r, parent, "a field without a name, type or size in the vmdescription");
-	if (index == VMS_NO_INDEX && !array)
-		index = index_behind(vms_last_child(parent), name);
-	/* Elements without bytes cost memory or time all the same: no more of them than bytes are left. */
-	if (array && (uint64_t)count * (size ? size : 1) > r->source->size - r->pos)
-		return fail(r, parent, "an array that is longer than the input");
-	desc = struct_of(field, type);
-	if (!desc)
-		return read_leaf(r, parent, name, type, index, array, count, size);
-	if (!array)
-		return read_struct(r, desc, parent, name, type, index, size, depth);
-	list = vms_node_create(r->tree, VMS_ARRAY, name, type);
 	if (!list)
 		return irqs_fail_nomem(r->reterr);
 	list->array = true;
-	list->count = count;
-	list->index = index;
+	list->count = f->count;
+	list->index = f->index;
 	list->offset = r->pos;
 	vms_append(parent, list);
-	for (uint32_t i = 0; i < count && !rc; i++)
-		rc = read_struct(r, desc, list, name, type, i, size, depth);
+	for (uint32_t i = 0; i < f->count && !rc; i++)
+		rc = read_struct(r, f, list, i, depth);
 	return rc;
+}
+
+static int read_field(struct qemu_device_reader *r, const struct qemu_field *f, struct vms_node *parent, unsigned int depth)
+{
+	/* Elements without bytes cost memory or time all the same: no more of them than bytes are left. */
+	if (f->array && (uint64_t)f->count * (f->size ? f->size : 1) > r->source->size - r->pos)
+		return fail(r, parent, "an array that is longer than the input");
+	if (!f->body)
+		return read_leaf(r, f, parent);
+	return f->array ? read_structs(r, f, parent, depth) : read_struct(r, f, parent, f->index, depth);
 }
 
 /* Whether a subsection of @n starts here, as QEMU's loader judges it; its name and version. */
@@ -182,7 +135,7 @@ static const json_t *find_subsection(const json_t *list, const char *name)
 	size_t i;
 
 	json_array_foreach(list, i, sub) {
-		const char *s = get_string(sub, "vmsd_name");
+		const char *s = qemu_entry_string(sub, "vmsd_name");
 
 		if (s && !strcmp(s, name))
 			return sub;
@@ -212,10 +165,18 @@ static int read_undescribed(struct qemu_device_reader *r, struct vms_node *n, co
 	return fail(r, n, "a subsection that the vmdescription does not have");
 }
 
-static int read_subsection(struct qemu_device_reader *r, const json_t *list, struct vms_node *parent,
-			   const char *name, uint32_t version, unsigned int depth)
+static const struct vms_desc *own_subsection(const struct vms_desc *own, const char *name)
 {
-	const json_t *desc = find_subsection(list, name);
+	for (size_t i = 0; own && own->subsections && own->subsections[i]; i++)
+		if (!strcmp(own->subsections[i]->name, name))
+			return own->subsections[i];
+	return NULL;
+}
+
+static int read_subsection(struct qemu_device_reader *r, struct body body, struct vms_node *parent, const char *name,
+			   uint32_t version)
+{
+	const json_t *desc = find_subsection(json_object_get(body.desc, "subsections"), name);
 	struct vms_node *n = vms_node_create(r->tree, VMS_SUBSECTION, name, NULL);
 
 	if (!n)
@@ -225,20 +186,20 @@ static int read_subsection(struct qemu_device_reader *r, const json_t *list, str
 	n->offset = r->pos;
 	vms_append(parent, n);
 	r->pos += 2 + strlen(name) + 4;
-	return desc ? read_body(r, desc, n, depth + 1) : read_undescribed(r, n, name);
+	if (!desc)
+		return read_undescribed(r, n, name);
+	return read_body(r, (struct body){ desc, own_subsection(body.own, name), body.depth + 1 }, n);
 }
 
-static int read_subsections(struct qemu_device_reader *r, const json_t *desc, struct vms_node *n,
-			    unsigned int depth)
+static int read_subsections(struct qemu_device_reader *r, struct body body, struct vms_node *n)
 {
-	const json_t *list = json_object_get(desc, "subsections");
-	size_t want = json_array_size(list), seen = 0;
+	size_t want = json_array_size(json_object_get(body.desc, "subsections")), seen = 0;
 	char name[256];
 	uint32_t version;
 	int rc = 0;
 
 	while (!rc && (r->twin || seen < want) && peek_subsection(r, n, name, &version)) {
-		rc = read_subsection(r, list, n, name, version, depth);
+		rc = read_subsection(r, body, n, name, version);
 		seen++;
 	}
 	if (!rc && !r->twin && seen < want)
@@ -246,37 +207,69 @@ static int read_subsections(struct qemu_device_reader *r, const json_t *desc, st
 	return rc;
 }
 
-/* A struct, section or subsection: "vmsd_name", "version", "fields", "subsections". */
-static int read_body(struct qemu_device_reader *r, const json_t *desc, struct vms_node *n, unsigned int depth)
+static int read_fields(struct qemu_device_reader *r, struct body body, struct vms_node *n)
 {
-	const char *vmsd = get_string(desc, "vmsd_name");
-	const json_t *field;
-	uint32_t version;
+	struct qemu_field field, last;
+	const json_t *o;
 	size_t i;
 	int rc = 0;
 
-	if (depth > DEPTH_MAX)
+	json_array_foreach(json_object_get(body.desc, "fields"), i, o) {
+		if (!qemu_field_read(o, i ? &last : NULL, &field))
+			return fail(r, n, "a field without a name, type or size in the vmdescription");
+		rc = read_field(r, &field, n, body.depth);
+		if (rc)
+			return rc;
+		last = field;
+	}
+	return 0;
+}
+
+/*
+ * All fields in one piece, where they have a layout. Structs of a twin may have subsections that its vmdescription does
+ * not have, and where the input is too short it is told at which field.
+ */
+static int read_packed(struct qemu_device_reader *r, struct body body, struct vms_node *n)
+{
+	const struct vms_shape *s = r->layouts && !r->twin ? qemu_layout(r->layouts, r->tree, body.desc, body.own) : NULL;
+	uint64_t left = r->pos < r->source->size ? r->source->size - r->pos : 0;
+	uint8_t *room = s && vms_layout_size(s) <= left ? vms_layout_room(r->tree, n, s, r->pos) : NULL;
+	int rc;
+
+	if (!room)
+		return read_fields(r, body, n);
+	rc = source_read(r->source, r->pos, room, vms_layout_size(s), r->reterr);
+	if (!rc)
+		r->pos += vms_layout_size(s);
+	return rc;
+}
+
+/* "vmsd_name", "version", "fields", "subsections". */
+static int read_body(struct qemu_device_reader *r, struct body body, struct vms_node *n)
+{
+	const char *vmsd = qemu_entry_string(body.desc, "vmsd_name");
+	uint32_t version;
+	int rc;
+
+	if (body.depth > QEMU_DEPTH_MAX)
 		return fail(r, n, "the vmdescription nests too deep");
 	if (vmsd && n->kind != VMS_SUBSECTION) {
 		n->vmsd = arena_strndup(&r->tree->arena, vmsd, strlen(vmsd));
 		if (!n->vmsd)
 			return irqs_fail_nomem(r->reterr);
 	}
-	if (n->kind == VMS_STRUCT && get_count(desc, "version", 0, &version))
+	if (n->kind == VMS_STRUCT && qemu_entry_number(body.desc, "version", 0, &version))
 		n->version = version;
-	json_array_foreach(json_object_get(desc, "fields"), i, field) {
-		rc = read_field(r, field, n, depth);
-		if (rc)
-			return rc;
-	}
-	return read_subsections(r, desc, n, depth);
+	rc = read_packed(r, body, n);
+	return rc ? rc : read_subsections(r, body, n);
 }
 
 int qemu_device_read(struct qemu_device_reader *r, const json_t *entry, struct vms_node *section)
 {
+	const struct vms_desc *own = r->find_desc ? r->find_desc(section->name) : NULL;
 	uint32_t version;
 
-	if (!r->twin && get_count(entry, "version", section->version, &version) && version != section->version)
+	if (!r->twin && qemu_entry_number(entry, "version", section->version, &version) && version != section->version)
 		return fail(r, section, "its version is not that of the vmdescription");
-	return read_body(r, entry, section, 0);
+	return read_body(r, (struct body){ entry, own, 0 }, section);
 }

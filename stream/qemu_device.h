@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "stream/qemu_layout.h"
 #include "stream/source.h"
 #include "vmstate/describe.h"
 #include "vmstate/tree.h"
@@ -18,8 +19,9 @@ struct qemu_device_reader {
 	uint64_t pos; /* in the input; moves as data is read */
 	/* The vmdescription is of a twin: its subsections may be absent, and others may be there. */
 	bool twin;
-	/* Descriptions for subsections that a twin did not have; may be NULL. */
+	/* Our own descriptions: for subsections that a twin did not have, and to know what is as they say; may be NULL. */
 	const struct vms_desc *(*find_desc)(const char *idstr);
+	struct qemu_layouts *layouts; /* of the tree and its vmdescription; NULL: a node for each field from the start */
 	struct irqs_error *reterr;
 };
 

@@ -221,6 +221,7 @@ static int read_described(struct qemu_reader *r, const json_t *entry, struct vms
 		.pos = r->pos,
 		.twin = r->twin,
 		.find_desc = r->opt->find_desc,
+		.layouts = &r->layouts,
 		.reterr = r->reterr,
 	};
 	int rc = qemu_device_read(&d, entry, n);
@@ -412,6 +413,7 @@ int qemu_stream_read(struct qemu_stream *s, int fd, const struct qemu_read_optio
 		rc = read_sections(&r);
 	if (!rc)
 		rc = check_sections(&r);
+	qemu_layouts_deinit(&r.layouts);
 	vmdesc_deinit(&r.vmdesc);
 	free(r.device_part);
 	if (rc)

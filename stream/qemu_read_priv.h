@@ -4,6 +4,7 @@
 #define IRQSHIFT_STREAM_QEMU_READ_PRIV_H
 
 #include "stream/qemu.h"
+#include "stream/qemu_layout.h"
 #include "stream/qemu_ram.h"
 #include "stream/qemu_scan.h"
 #include "stream/vmdesc.h"
@@ -17,6 +18,7 @@ struct qemu_reader {
 	uint32_t ram_id; /* section id of "ram" */
 	bool have_ram, know_footers;
 	struct vmdesc vmdesc; /* of the stream or of a twin */
+	struct qemu_layouts layouts;
 	bool have_vmdesc, twin;
 	uint64_t vmdesc_offset; /* of the stream's own, or the end of the input */
 	uint8_t *device_part;   /* without any vmdescription */

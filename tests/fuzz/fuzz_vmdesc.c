@@ -53,7 +53,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 static void read_device(struct vmdesc *d, const struct vmdesc_device *dev, struct source *src, bool twin)
 {
 	struct irqs_error err = { .status = IRQS_DONE };
-	struct qemu_device_reader r = { .source = src, .twin = twin, .reterr = &err };
+	struct qemu_layouts layouts = { 0 };
+	struct qemu_device_reader r = { .source = src, .twin = twin, .layouts = &layouts, .reterr = &err };
 	struct vms_node *n;
 	struct vms_tree t;
 	size_t size;
@@ -82,6 +83,7 @@ static void read_device(struct vmdesc *d, const struct vmdesc_device *dev, struc
 	} else if (err.status == IRQS_DONE || err.offset > (int64_t)src->size) {
 		abort();
 	}
+	qemu_layouts_deinit(&layouts);
 	vms_tree_deinit(&t);
 }
 
