@@ -43,6 +43,7 @@ struct qemu_item {
 	uint64_t offset, length; /* in the input */
 	uint32_t section_id;     /* of a device */
 	bool at_fixed_offset;    /* raw bytes that name their own file offset (mapped-ram) */
+	bool ram;                /* RAM is among the raw bytes */
 	struct vms_node *node;   /* of a device or the configuration */
 };
 

@@ -47,20 +47,27 @@ struct qemu_item *qemu_add_item(struct qemu_reader *r, uint64_t start)
 	return &s->items[s->nitems++];
 }
 
-/* Bytes from @start to the position that stay as they are; neighbours become one piece. */
-int qemu_add_raw(struct qemu_reader *r, uint64_t start, bool at_fixed_offset)
+int qemu_add_raw(struct qemu_reader *r, uint64_t start)
 {
 	struct qemu_item *last = r->s->nitems ? &r->s->items[r->s->nitems - 1] : NULL;
 
 	if (last && last->kind == QEMU_ITEM_RAW && last->offset + last->length == start) {
 		last->length = r->pos - last->offset;
-		last->at_fixed_offset |= at_fixed_offset;
 		return 0;
 	}
-	last = qemu_add_item(r, start);
-	if (!last)
-		return irqs_fail_nomem(r->reterr);
-	last->at_fixed_offset = at_fixed_offset;
+	return qemu_add_item(r, start) ? 0 : irqs_fail_nomem(r->reterr);
+}
+
+int qemu_add_ram(struct qemu_reader *r, uint64_t start)
+{
+	struct qemu_item *item;
+	int rc = qemu_add_raw(r, start);
+
+	if (rc)
+		return rc;
+	item = &r->s->items[r->s->nitems - 1];
+	item->ram = true;
+	item->at_fixed_offset |= r->ram_mode.mapped_ram;
 	return 0;
 }
 

@@ -47,7 +47,7 @@ static int read_header(struct qemu_reader *r)
 		return qemu_fail(r, 4, "a stream of version 2, from before QEMU 0.11");
 	if (version != VERSION)
 		return qemu_fail(r, 4, "a stream of an unknown version");
-	return qemu_add_raw(r, 0, false);
+	return qemu_add_raw(r, 0);
 }
 
 static int read_command(struct qemu_reader *r)
@@ -82,7 +82,7 @@ static int read_command(struct qemu_reader *r)
 	if (len > r->s->source.size - r->pos)
 		return qemu_fail(r, r->s->source.size, "the input ends inside a command");
 	r->pos += len;
-	return qemu_add_raw(r, start, false);
+	return qemu_add_raw(r, start);
 }
 
 /* Name, instance and version behind a section's id. */
@@ -142,7 +142,7 @@ static int skip_ram(struct qemu_reader *r)
 		return rc == -ENOENT ? 0 : rc;
 	r->s->ram.skipped = true;
 	r->pos = end;
-	return qemu_add_raw(r, start, r->ram_mode.mapped_ram);
+	return qemu_add_ram(r, start);
 }
 
 static int read_iterable(struct qemu_reader *r, uint64_t type)
@@ -173,7 +173,7 @@ static int read_iterable(struct qemu_reader *r, uint64_t type)
 	if (!rc)
 		rc = read_footer(r, (uint32_t)id);
 	if (!rc)
-		rc = qemu_add_raw(r, start, r->ram_mode.mapped_ram);
+		rc = qemu_add_ram(r, start);
 	return rc || type != QEMU_VM_SECTION_START ? rc : skip_ram(r);
 }
 
@@ -297,7 +297,7 @@ static int read_tail(struct qemu_reader *r)
 		if (byte)
 			return qemu_fail(r, r->pos, s->has_vmdesc ? "bytes behind the end of the stream" : "bytes behind the end of the stream: a broken vmdescription?");
 	}
-	return r->pos > start ? qemu_add_raw(r, start, false) : 0;
+	return r->pos > start ? qemu_add_raw(r, start) : 0;
 }
 
 static int read_sections(struct qemu_reader *r)
@@ -322,7 +322,7 @@ static int read_sections(struct qemu_reader *r)
 			break;
 		case QEMU_VM_EOF:
 			r->pos++;
-			rc = qemu_add_raw(r, start, false);
+			rc = qemu_add_raw(r, start);
 			return rc ? rc : read_tail(r);
 		default:
 			return irqs_fail(r->reterr, IRQS_MALFORMED, (int64_t)start, NULL,

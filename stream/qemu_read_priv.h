@@ -39,7 +39,10 @@ int qemu_take(struct qemu_reader *r, size_t width, uint64_t *ret);
 struct qemu_item *qemu_add_item(struct qemu_reader *r, uint64_t start);
 
 /* qemu_add_raw - bytes from @start to the position that stay as they are; neighbours become one piece. */
-int qemu_add_raw(struct qemu_reader *r, uint64_t start, bool at_fixed_offset);
+int qemu_add_raw(struct qemu_reader *r, uint64_t start);
+
+/* qemu_add_ram - the same, of RAM. */
+int qemu_add_ram(struct qemu_reader *r, uint64_t start);
 
 /* qemu_add_node_item - a piece that is written from @n. */
 int qemu_add_node_item(struct qemu_reader *r, uint64_t start, int kind, struct vms_node *n, uint32_t section_id);

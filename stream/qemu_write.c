@@ -2,87 +2,49 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "base/endian.h"
-#include "stream/qemu.h"
-#include "stream/vmdesc.h"
+#include "stream/qemu_sink_priv.h"
 
 #define BUF_SIZE ((size_t)256 << 10)
 
-struct writer {
-	const struct qemu_stream *s;
-	int fd;
-	uint8_t *buf;
-	size_t used;
-	uint64_t pos; /* bytes written, those in the buffer included */
+struct file_sink {
+	struct qemu_sink sink;
+	int from, fd;
+	uint8_t *buf; /* for what cannot be copied in the kernel; NULL until then */
 	bool no_copy_range;
-	bool leading_done; /* new sections before all others are written */
-	uint32_t next_id;  /* section id for a new section */
-	struct irqs_error *reterr;
 };
 
-static int flush(struct writer *w)
+static int write_bytes(struct qemu_sink *k, const uint8_t *p, size_t len, struct irqs_error *reterr)
 {
-	const uint8_t *p = w->buf;
+	const struct file_sink *f = (const struct file_sink *)k;
 
-	while (w->used) {
-		ssize_t n = write(w->fd, p, w->used);
+	while (len) {
+		ssize_t n = write(f->fd, p, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return irqs_fail_errno(w->reterr, errno, "write");
+			return irqs_fail_errno(reterr, errno, "write");
 		p += n;
-		w->used -= (size_t)n;
+		len -= (size_t)n;
 	}
 	return 0;
-}
-
-static int put(struct writer *w, const void *data, uint64_t len)
-{
-	const uint8_t *p = data;
-
-	w->pos += len;
-	while (len) {
-		size_t n = BUF_SIZE - w->used < len ? BUF_SIZE - w->used : (size_t)len;
-
-		memcpy(w->buf + w->used, p, n);
-		w->used += n;
-		p += n;
-		len -= n;
-		if (w->used == BUF_SIZE) {
-			int rc = flush(w);
-
-			if (rc)
-				return rc;
-		}
-	}
-	return 0;
-}
-
-static int put_int(struct writer *w, size_t width, uint64_t v)
-{
-	uint8_t be[8];
-
-	put_be(be, width, v);
-	return put(w, be, width);
 }
 
 /* Copy in the kernel as far as it goes; both ends may refuse (pipes, other file systems). */
-static int copy_in_kernel(struct writer *w, off_t *from, uint64_t *left)
+static int copy_in_kernel(struct file_sink *f, off_t *from, uint64_t *left, struct irqs_error *reterr)
 {
-	while (*left && !w->no_copy_range) {
+	while (*left && !f->no_copy_range) {
 		size_t len = *left < (uint64_t)1 << 30 ? (size_t)*left : (size_t)1 << 30;
-		ssize_t n = copy_file_range(w->s->source.fd, from, w->fd, NULL, len, 0);
+		ssize_t n = copy_file_range(f->from, from, f->fd, NULL, len, 0);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && (errno == ENOSPC || errno == EIO || errno == EFBIG || errno == EDQUOT))
-			return irqs_fail_errno(w->reterr, errno, "write");
+			return irqs_fail_errno(reterr, errno, "write");
 		if (n <= 0) {
-			w->no_copy_range = true;
+			f->no_copy_range = true;
 			break;
 		}
 		*left -= (uint64_t)n;
@@ -90,185 +52,51 @@ static int copy_in_kernel(struct writer *w, off_t *from, uint64_t *left)
 	return 0;
 }
 
-static int copy(struct writer *w, uint64_t offset, uint64_t length)
+static int copy_through_buffer(struct file_sink *f, off_t from, uint64_t left, struct irqs_error *reterr)
 {
-	off_t from = (off_t)offset;
-	uint64_t left = length;
-	int rc = flush(w);
+	int rc = 0;
 
-	if (!rc)
-		rc = copy_in_kernel(w, &from, &left);
+	if (!f->buf)
+		f->buf = malloc(BUF_SIZE);
+	if (!f->buf)
+		return irqs_fail_nomem(reterr);
 	while (!rc && left) {
-		size_t want = left < BUF_SIZE ? (size_t)left : BUF_SIZE;
-		ssize_t n = pread(w->s->source.fd, w->buf, want, from);
+		ssize_t n = pread(f->from, f->buf, left < BUF_SIZE ? (size_t)left : BUF_SIZE, from);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return irqs_fail_errno(w->reterr, errno, "read at byte %" PRIu64, (uint64_t)from);
+			return irqs_fail_errno(reterr, errno, "read at byte %" PRIu64, (uint64_t)from);
 		if (!n)
-			return irqs_fail(w->reterr, IRQS_MALFORMED, from, NULL,
+			return irqs_fail(reterr, IRQS_MALFORMED, from, NULL,
 					 "the input became shorter while it was read");
-		w->used = (size_t)n;
-		rc = flush(w);
+		rc = write_bytes(&f->sink, f->buf, (size_t)n, reterr);
 		from += n;
 		left -= (uint64_t)n;
 	}
-	w->pos += length;
 	return rc;
 }
 
-/* @n and the fields behind it whose bytes follow in memory, as those of a tree that was read do; @n becomes the last. */
-static int put_leaves(struct writer *w, const struct vms_node **n)
+static int copy(struct qemu_sink *k, const struct qemu_item *item, uint64_t pos, struct irqs_error *reterr)
 {
-	const uint8_t *start = (*n)->data, *end = start + vms_size(*n);
+	struct file_sink *f = (struct file_sink *)k;
+	off_t from = (off_t)item->offset;
+	uint64_t left = item->length;
+	int rc = copy_in_kernel(f, &from, &left, reterr);
 
-	for (const struct vms_node *c = (*n)->next; c && c->data && c->data == end; c = c->next) {
-		end += vms_size(c);
-		*n = c;
-	}
-	return put(w, start, (size_t)(end - start));
-}
-
-static bool is_leaf(const struct vms_node *n)
-{
-	return n->kind == VMS_INT || n->kind == VMS_BYTES;
-}
-
-static int put_node(struct writer *w, const struct vms_node *n)
-{
-	size_t len;
-	int rc = 0;
-
-	if (n->kind == VMS_SUBSECTION) {
-		len = strlen(n->name);
-		if ((rc = put_int(w, 1, QEMU_VM_SUBSECTION)) || (rc = put_int(w, 1, len)) ||
-		    (rc = put(w, n->name, len)) || (rc = put_int(w, 4, n->version)))
-			return rc;
-	}
-	if (vms_packed(n))
-		rc = put(w, n->data, vms_packed(n));
-	for (const struct vms_node *c = vms_first_node(n); c && !rc; c = c->next)
-		rc = is_leaf(c) ? put_leaves(w, &c) : put_node(w, c);
-	return rc;
-}
-
-static int put_device(struct writer *w, const struct vms_node *n, uint32_t id)
-{
-	size_t len = strlen(n->name);
-	int rc;
-
-	if ((rc = put_int(w, 1, QEMU_VM_SECTION_FULL)) || (rc = put_int(w, 4, id)) || (rc = put_int(w, 1, len)) ||
-	    (rc = put(w, n->name, len)) || (rc = put_int(w, 4, n->instance)) ||
-	    (rc = put_int(w, 4, n->version)) || (rc = put_node(w, n)))
-		return rc;
-	if (!w->s->has_footers)
-		return 0;
-	rc = put_int(w, 1, QEMU_VM_SECTION_FOOTER);
-	return rc ? rc : put_int(w, 4, id);
-}
-
-/* New sections from @n on, up to one of the stream. */
-static int put_new(struct writer *w, const struct vms_node *n)
-{
-	int rc = 0;
-
-	for (; n && !n->codec && !rc; n = n->next)
-		rc = put_device(w, n, w->next_id++);
-	return rc;
-}
-
-/* A section of the stream, unless it was removed, and the new ones behind it. */
-static int put_device_item(struct writer *w, const struct qemu_item *item)
-{
-	const struct vms_node *n = item->node;
-	int rc = 0;
-
-	if (!w->leading_done)
-		rc = put_new(w, vmdesc_leading(w->s->tree.machine));
-	w->leading_done = true;
-	if (rc || !n->parent)
-		return rc;
-	rc = put_device(w, n, item->section_id);
-	return rc ? rc : put_new(w, n->next);
-}
-
-/* Whether sections were removed, added or reshaped: the vmdescription then has to follow. */
-static bool shape_changed(const struct qemu_stream *s)
-{
-	for (size_t i = 0; i < s->nitems; i++)
-		if (s->items[i].kind == QEMU_ITEM_DEVICE && !s->items[i].node->parent)
-			return true;
-	for (const struct vms_node *n = vms_first_child(s->tree.machine); n; n = n->next)
-		if (n->reshaped || !n->codec)
-			return true;
-	return false;
-}
-
-static int put_vmdesc(struct writer *w)
-{
-	const struct qemu_stream *s = w->s;
-	char *text = s->vmdesc;
-	size_t size = s->vmdesc_size;
-	bool changed = shape_changed(s);
-	int rc = 0;
-
-	if (changed)
-		rc = vmdesc_rewrite(s->vmdesc, s->vmdesc_size, s->tree.machine, &text, &size, w->reterr);
-	if (rc)
-		return rc;
-	if (!(rc = put_int(w, 1, QEMU_VM_VMDESCRIPTION)) && !(rc = put_int(w, 4, size)))
-		rc = put(w, text, size);
-	if (changed)
-		free(text);
-	return rc;
-}
-
-static int put_item(struct writer *w, const struct qemu_item *item)
-{
-	int rc;
-
-	switch (item->kind) {
-	case QEMU_ITEM_RAW:
-		if (item->at_fixed_offset && w->pos != item->offset)
-			return irqs_fail(w->reterr, IRQS_REFUSED, (int64_t)item->offset, "ram",
-					 "mapped RAM lies at fixed file offsets and an earlier section changed its length");
-		return copy(w, item->offset, item->length);
-	case QEMU_ITEM_CONFIG:
-		rc = put_int(w, 1, QEMU_VM_CONFIGURATION);
-		return rc ? rc : put_node(w, item->node);
-	case QEMU_ITEM_DEVICE:
-		return put_device_item(w, item);
-	case QEMU_ITEM_VMDESC:
-		return put_vmdesc(w);
-	}
-	return 0;
+	(void)pos;
+	return rc || !left ? rc : copy_through_buffer(f, from, left, reterr);
 }
 
 int qemu_stream_write(const struct qemu_stream *s, int fd, struct irqs_error *reterr)
 {
-	struct writer w = { .s = s, .fd = fd, .reterr = reterr };
-	const struct vms_node *leading = vmdesc_leading(s->tree.machine);
-	bool any = false;
-	int rc = 0;
+	struct file_sink f = {
+		.sink = { .write = write_bytes, .keep = copy },
+		.from = s->source.fd,
+		.fd = fd,
+	};
+	int rc = qemu_put_items(s, &f.sink, reterr);
 
-	for (size_t i = 0; i < s->nitems; i++) {
-		if (s->items[i].kind != QEMU_ITEM_DEVICE)
-			continue;
-		any = true;
-		if (s->items[i].section_id >= w.next_id)
-			w.next_id = s->items[i].section_id + 1;
-	}
-	if (leading && !leading->codec && !any)
-		return irqs_fail(reterr, IRQS_REFUSED, IRQS_NO_OFFSET, leading->name,
-				 "a stream without device sections has no place for a new one");
-	w.buf = malloc(BUF_SIZE);
-	if (!w.buf)
-		return irqs_fail_nomem(reterr);
-	for (size_t i = 0; i < s->nitems && !rc; i++)
-		rc = put_item(&w, &s->items[i]);
-	if (!rc)
-		rc = flush(&w);
-	free(w.buf);
+	free(f.buf);
 	return rc;
 }
