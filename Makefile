@@ -55,6 +55,7 @@ private_headers += apic/lapic_rows.h
 private_headers += stream/output.h
 private_headers += stream/schema_forms.h
 private_headers += stream/json_file.h
+private_headers += stream/journal.h
 private_headers += filters/builtin.h
 private_headers += filters/change.h
 private_headers += $(wildcard */*_priv.h)

@@ -77,13 +77,19 @@ int output_open(struct output *o, const char *path, mode_t mode, struct irqs_err
 	return 0;
 }
 
-/* A nameless file gets a temporary name: linking cannot replace an existing file, renaming can. */
-static int name_it(struct output *o)
+static int link_as(const struct output *o, const char *name)
 {
 	char proc[64];
 
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", o->fd);
+	return linkat(AT_FDCWD, proc, AT_FDCWD, name, AT_SYMLINK_FOLLOW) ? -errno : 0;
+}
+
+/* A nameless file gets a temporary name: linking cannot replace an existing file, renaming can. */
+static int name_it(struct output *o)
+{
 	for (int tries = 0; tries < 100; tries++) {
-		int fd;
+		int fd, rc;
 
 		o->temp = temp_name(o->path);
 		if (!o->temp)
@@ -91,18 +97,27 @@ static int name_it(struct output *o)
 		/* mkostemp() finds a free name; the name is then free again for the link. */
 		fd = mkostemp(o->temp, O_CLOEXEC);
 		if (fd < 0)
-			break;
+			return -errno;
 		close(fd);
 		unlink(o->temp);
-		snprintf(proc, sizeof(proc), "/proc/self/fd/%d", o->fd);
-		if (!linkat(AT_FDCWD, proc, AT_FDCWD, o->temp, AT_SYMLINK_FOLLOW))
-			return 0;
-		if (errno != EEXIST)
-			break;
+		rc = link_as(o, o->temp);
+		if (rc != -EEXIST)
+			return rc;
 		free(o->temp);
 		o->temp = NULL;
 	}
-	return -errno;
+	return -EEXIST;
+}
+
+/* Where nothing is to be replaced, a nameless file gets its name in one step. */
+static int put_in_place(struct output *o)
+{
+	int rc = o->temp ? -EEXIST : link_as(o, o->path);
+
+	if (rc != -EEXIST)
+		return rc;
+	rc = o->temp ? 0 : name_it(o);
+	return !rc && rename(o->temp, o->path) ? -errno : rc;
 }
 
 int output_commit(struct output *o, struct irqs_error *reterr)
@@ -117,10 +132,8 @@ int output_commit(struct output *o, struct irqs_error *reterr)
 	}
 	if (fsync(o->fd))
 		rc = -errno;
-	if (!rc && !o->temp)
-		rc = name_it(o);
-	if (!rc && rename(o->temp, o->path))
-		rc = -errno;
+	if (!rc)
+		rc = put_in_place(o);
 	if (rc) {
 		output_abort(o);
 		return irqs_fail_errno(reterr, -rc, "cannot write '%s'", o->path);
@@ -142,4 +155,21 @@ void output_abort(struct output *o)
 	if (o->fd >= 0 && o->fd != STDOUT_FILENO)
 		close(o->fd);
 	o->fd = -1;
+}
+
+int output_sync_folder(const char *path, struct irqs_error *reterr)
+{
+	char *copy = strdup(path);
+	int fd, rc = 0;
+
+	if (!copy)
+		return irqs_fail_nomem(reterr);
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* A file system that cannot sync a folder says EINVAL; there is nothing more to be done then. */
+	if (fd < 0 || (fsync(fd) && errno != EINVAL))
+		rc = irqs_fail_errno(reterr, errno, "cannot sync the folder of '%s'", path);
+	if (fd >= 0)
+		close(fd);
+	free(copy);
+	return rc;
 }

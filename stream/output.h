@@ -31,6 +31,9 @@ int output_open(struct output *o, const char *path, mode_t mode, struct irqs_err
 /* output_commit - bring it to the disk and give it its name. After an error it is gone. Return: 0 or -errno. */
 int output_commit(struct output *o, struct irqs_error *reterr);
 
+/* output_sync_folder - bring the names in the folder of @path to the disk. Return: 0 or -errno. */
+int output_sync_folder(const char *path, struct irqs_error *reterr);
+
 /* output_abort - as if it had never been started. */
 void output_abort(struct output *o);
 
