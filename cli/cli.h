@@ -12,6 +12,7 @@
 #include "filters/filter.h"
 #include "filters/rules.h"
 #include "stream/format.h"
+#include "stream/in_place.h"
 #include "stream/qemu.h"
 
 #define CLI_NAME "irqshift"
@@ -80,6 +81,15 @@ void cli_close(struct cli_input *in);
 
 /* cli_open_stream - as cli_open(), for what needs a QEMU stream: other formats are a mistake of the user. */
 int cli_open_stream(struct cli_input *in, const char *path, const char *vmdesc);
+
+/* cli_open_in_place - as cli_open_stream(), of a file that is open to be converted in place. */
+int cli_open_in_place(struct cli_input *in, const struct in_place *p, const char *path, const char *vmdesc);
+
+/* cli_fail_in_place - cli_fail() for a file that in_place.h has something against (@rc), with the command that mends it. */
+int cli_fail_in_place(int rc, const struct irqs_error *err, const char *path);
+
+/* cli_recover - finish or undo a conversion in place ("finish", "undo"), and say which. Return: the exit status. */
+int cli_recover(const char *path, const char *way);
 
 /* cli_is_snapshot - whether an input is the state of an irqchip (apic/snapshot.h). */
 bool cli_is_snapshot(const struct cli_input *in);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,8 @@
 
 struct options {
 	struct cli_conversion_options conversion;
-	const char *output, *report, *vmdesc, *input;
-	bool verbose, json;
+	const char *output, *report, *vmdesc, *input, *recover;
+	bool verbose, json, in_place;
 };
 
 static void list_filters(void)
@@ -20,6 +21,34 @@ static void list_filters(void)
 
 	for (size_t i = 0; (f = filter_builtin(i)); i++)
 		printf("%-18s %s\n", f->name, f->summary);
+}
+
+static bool is_stdio(const char *path)
+{
+	return path && !strcmp(path, "-");
+}
+
+/* Return: -1 to go on, else the exit status. */
+static int check_options(const struct options *o)
+{
+	if (o->recover) {
+		if (strcmp(o->recover, "finish") != 0 && strcmp(o->recover, "undo") != 0)
+			return cli_usage(&cmd_convert, "--recover=%s: finish or undo", o->recover);
+		if (o->conversion.to || o->output || o->in_place)
+			return cli_usage(&cmd_convert, "--recover goes with a file alone");
+		return -1;
+	}
+	if (!o->conversion.to)
+		return cli_usage(&cmd_convert, "--to is missing");
+	if (!o->output && !o->in_place)
+		return cli_usage(&cmd_convert, "-o is missing");
+	if (o->output && o->in_place)
+		return cli_usage(&cmd_convert, "-o and --in-place: where to?");
+	if (o->in_place && is_stdio(o->input))
+		return cli_usage(&cmd_convert, "standard input cannot be converted in place");
+	if (o->json && is_stdio(o->output))
+		return cli_usage(&cmd_convert, "--json and -o - both want standard output");
+	return -1;
 }
 
 /* Return: -1 to go on, else the exit status. */
@@ -34,6 +63,8 @@ static int parse(int argc, char **argv, struct options *o)
 		{ "vmdesc", required_argument, NULL, 'd' },
 		{ "hints", required_argument, NULL, 'H' },
 		{ "output", required_argument, NULL, 'o' },
+		{ "in-place", no_argument, NULL, 'i' },
+		{ "recover", optional_argument, NULL, 'R' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "list-filters", no_argument, NULL, 'l' },
@@ -75,6 +106,12 @@ static int parse(int argc, char **argv, struct options *o)
 		case 'o':
 			o->output = optarg;
 			break;
+		case 'i':
+			o->in_place = true;
+			break;
+		case 'R':
+			o->recover = optarg ? optarg : "finish";
+			break;
 		case 'j':
 			o->json = true;
 			break;
@@ -90,16 +127,10 @@ static int parse(int argc, char **argv, struct options *o)
 			return cli_usage(&cmd_convert, "%s: no such option", argv[optind - 1]);
 		}
 	}
-	if (!o->conversion.to)
-		return cli_usage(&cmd_convert, "--to is missing");
-	if (!o->output)
-		return cli_usage(&cmd_convert, "-o is missing");
-	if (argc - optind != 1)
+	if (argc - optind != 1 && (o->recover || (o->conversion.to && (o->output || o->in_place))))
 		return cli_usage(&cmd_convert, "one input is needed");
-	if (o->json && !strcmp(o->output, "-"))
-		return cli_usage(&cmd_convert, "--json and -o - both want standard output");
 	o->input = argv[optind];
-	return -1;
+	return check_options(o);
 }
 
 static int write_report(const struct cli_conversion *c, const char *path)
@@ -124,12 +155,18 @@ static int write_report(const struct cli_conversion *c, const char *path)
 	return rc ? cli_fail(&err, path) : 0;
 }
 
-static int write_stream(const struct cli_input *in, const char *path)
+/* @p: the input's own file, to be changed; NULL: another is written. */
+static int write_stream(const struct cli_input *in, const char *path, struct in_place *p)
 {
 	struct irqs_error err = { 0 };
 	struct output out;
-	int rc = output_open(&out, path, in->mode, &err);
+	int rc;
 
+	if (p) {
+		rc = in_place_write(p, &in->stream, &err);
+		return rc ? cli_fail(&err, in->path) : 0;
+	}
+	rc = output_open(&out, path, in->mode, &err);
 	if (rc)
 		return cli_fail(&err, NULL);
 	rc = qemu_stream_write(&in->stream, out.fd, &err);
@@ -141,7 +178,7 @@ static int write_stream(const struct cli_input *in, const char *path)
 	return rc ? cli_fail(&err, NULL) : 0;
 }
 
-static int convert(struct cli_input *in, const struct options *o)
+static int convert(struct cli_input *in, const struct options *o, struct in_place *p)
 {
 	struct cli_conversion c;
 	int status = cli_convert(in, &o->conversion, &c), rc = 0;
@@ -157,24 +194,65 @@ static int convert(struct cli_input *in, const struct options *o)
 	if (!rc && o->report)
 		rc = write_report(&c, o->report);
 	if (!rc && !status)
-		rc = write_stream(in, o->output);
+		rc = write_stream(in, o->output, p);
 	cli_conversion_deinit(&c);
 	return status ? status : rc;
+}
+
+static int convert_in_place(const struct options *o)
+{
+	struct irqs_error err = { 0 };
+	struct cli_input in;
+	struct in_place p;
+	int status, rc = in_place_open(&p, o->input, &err);
+
+	if (rc)
+		return cli_fail_in_place(rc, &err, o->input);
+	status = cli_open_in_place(&in, &p, o->input, o->vmdesc);
+	if (!status) {
+		status = convert(&in, o, &p);
+		cli_close(&in);
+	}
+	in_place_close(&p);
+	return status;
+}
+
+/* A file that was cut short is not replaced: the journal beside it would be taken for one of the new file. */
+static int guard_output(const char *path)
+{
+	struct irqs_error err = { 0 };
+	int fd = is_stdio(path) ? -1 : open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), rc;
+
+	if (fd < 0)
+		return 0;
+	rc = in_place_guard(fd, path, &err);
+	close(fd);
+	return rc ? cli_fail_in_place(rc, &err, path) : 0;
+}
+
+static int convert_to_file(const struct options *o)
+{
+	struct cli_input in;
+	int status = guard_output(o->output);
+
+	if (!status)
+		status = cli_open_stream(&in, o->input, o->vmdesc);
+	if (!status) {
+		status = convert(&in, o, NULL);
+		cli_close(&in);
+	}
+	return status;
 }
 
 static int run(int argc, char **argv)
 {
 	struct options o = { 0 };
-	struct cli_input in;
 	int status = parse(argc, argv, &o);
 
-	if (status < 0) {
-		status = cli_open_stream(&in, o.input, o.vmdesc);
-		if (!status) {
-			status = convert(&in, &o);
-			cli_close(&in);
-		}
-	}
+	if (status < 0 && o.recover)
+		status = cli_recover(o.input, o.recover);
+	else if (status < 0)
+		status = o.in_place ? convert_in_place(&o) : convert_to_file(&o);
 	free(o.conversion.filters);
 	return status;
 }
@@ -182,13 +260,17 @@ static int run(int argc, char **argv)
 const struct cli_command cmd_convert = {
 	.name = "convert",
 	.run = run,
-	.usage = "[--from P] --to P [OPTION]... -o OUT IN",
+	.usage = "[--from P] --to P [OPTION]... -o OUT|--in-place IN",
 	.summary = "turn a stream of one kind of host into one that another kind loads",
 	.help = "  --from P        kind of host that saved it: kvm, kvm-split, kvm-off, tcg, each also with\n"
 		"                  @qemu-VERSION; found from the stream when not given\n"
 		"  --to P          kind of host that shall load it; also FILE or KIND:FILE, what\n"
 		"                  'caps --json' wrote there\n"
 		"  -o, --output F  output; '-' is standard output. Complete or absent, never in between\n"
+		"  --in-place      change IN itself: only what differs is written, the RAM stays where it is. Killed at\n"
+		"                  any moment, IN is whole, or IN.irqshift-journal beside it makes it whole:\n"
+		"  --recover[=finish|undo]\n"
+		"                  finish, or undo, a conversion in place of IN that was cut short; goes with IN alone\n"
 		"  --report F      write the report as JSON\n"
 		"  --json          print the report as JSON\n"
 		"  -v, --verbose   print the report as text to standard error\n"

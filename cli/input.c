@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -88,7 +89,7 @@ static int read_input(struct cli_input *in, const char *twin, size_t twin_size, 
 	return rc;
 }
 
-static int open_input(struct cli_input *in, const char *path, const char *vmdesc, bool ram)
+static int read_whole_input(struct cli_input *in, const char *vmdesc, bool ram)
 {
 	struct irqs_error err = { 0 };
 	size_t twin_size = 0;
@@ -96,19 +97,33 @@ static int open_input(struct cli_input *in, const char *path, const char *vmdesc
 	struct stat st;
 	int rc = vmdesc ? read_twin(vmdesc, &twin, &twin_size) : 0;
 
+	if (!rc) {
+		rc = read_input(in, twin, twin_size, ram, &err);
+		rc = rc ? cli_fail(&err, in->path) : 0;
+	}
+	free(twin);
 	if (rc)
-		return rc;
+		cli_close_file(in->fd);
+	else if (!fstat(in->fd, &st) && S_ISREG(st.st_mode))
+		in->mode = st.st_mode & 0666;
+	return rc;
+}
+
+static int open_input(struct cli_input *in, const char *path, const char *vmdesc, bool ram)
+{
+	struct irqs_error err = { 0 };
+	int rc;
+
 	*in = (struct cli_input){ .path = path, .mode = 0600 };
 	in->fd = cli_open_file(path, &err);
-	rc = in->fd < 0 ? in->fd : read_input(in, twin, twin_size, ram, &err);
-	free(twin);
+	if (in->fd < 0)
+		return cli_fail(&err, path);
+	rc = in->fd == STDIN_FILENO ? 0 : in_place_guard(in->fd, path, &err);
 	if (rc) {
 		cli_close_file(in->fd);
-		return cli_fail(&err, path);
+		return cli_fail_in_place(rc, &err, path);
 	}
-	if (!fstat(in->fd, &st) && S_ISREG(st.st_mode))
-		in->mode = st.st_mode & 0666;
-	return 0;
+	return read_whole_input(in, vmdesc, ram);
 }
 
 int cli_open(struct cli_input *in, const char *path, const char *vmdesc)
@@ -121,17 +136,37 @@ int cli_open_whole(struct cli_input *in, const char *path, const char *vmdesc)
 	return open_input(in, path, vmdesc, true);
 }
 
-int cli_open_stream(struct cli_input *in, const char *path, const char *vmdesc)
+static int need_stream(struct cli_input *in)
 {
 	struct irqs_error err = { 0 };
-	int status = cli_open(in, path, vmdesc);
 
-	if (status || in->format == STREAM_QEMU)
-		return status;
+	if (in->format == STREAM_QEMU)
+		return IRQS_DONE;
 	irqs_fail(&err, IRQS_USAGE, IRQS_NO_OFFSET, NULL, "%s, but a QEMU stream is needed",
 		  cli_is_snapshot(in) ? "a snapshot of an irqchip" : "a tree of devices");
 	cli_close(in);
-	return cli_fail(&err, path);
+	return cli_fail(&err, in->path);
+}
+
+int cli_open_stream(struct cli_input *in, const char *path, const char *vmdesc)
+{
+	int status = cli_open(in, path, vmdesc);
+
+	return status ? status : need_stream(in);
+}
+
+int cli_open_in_place(struct cli_input *in, const struct in_place *p, const char *path, const char *vmdesc)
+{
+	struct irqs_error err = { 0 };
+	int status;
+
+	*in = (struct cli_input){ .path = path, .mode = 0600, .fd = fcntl(p->fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) };
+	if (in->fd < 0) {
+		irqs_fail_errno(&err, errno, "cannot open it");
+		return cli_fail(&err, path);
+	}
+	status = read_whole_input(in, vmdesc, false);
+	return status ? status : need_stream(in);
 }
 
 void cli_close(struct cli_input *in)
