@@ -102,6 +102,13 @@ Test(cli, usage_errors_exit_2_and_name_the_mistake)
 		{ "convert --nonsense", "--nonsense: no such option" },
 		{ "convert --to kvm --json -o - in", "both want standard output" },
 		{ "convert --to xen -o out in", "kvm-split" },
+		{ "convert --to kvm --in-place -o out in", "-o and --in-place: where to?" },
+		{ "convert --to kvm --in-place", "one input is needed" },
+		{ "convert --to kvm --in-place -", "standard input cannot be converted in place" },
+		{ "convert --in-place in", "--to is missing" },
+		{ "convert --recover", "one input is needed" },
+		{ "convert --recover=half in", "--recover=half: finish or undo" },
+		{ "convert --recover --to kvm in", "--recover goes with a file alone" },
 		{ "convert --to tcg@qemu-x -o out in", "tcg@qemu-x" },
 		{ "check --from kvm in", "--from means nothing without --to" },
 		{ "check --filter lapic-timer in", "--filter means nothing without --to" },
@@ -197,6 +204,57 @@ Test(cli, converting_to_its_own_kind_is_the_identity)
 Test(cli, standard_input_and_output_work_like_files)
 {
 	expect("convert --from kvm --to kvm -o - - < in > out && cmp in out && echo same", 0, "same");
+}
+
+Test(cli, in_place_is_what_an_output_file_gets)
+{
+	static const char rules[] =
+		"echo '{ \"irqshift-rules\": 1, \"name\": \"ours\", \"summary\": \"a test\", \"forward\": [ { \"section\": \"thing\", "
+		"\"cost\": \"lossless\", \"why\": \"a test\", \"do\": [ { \"set\": { \"field\": \"log_dest\", \"value\": 7 } } ] } ] }' >r.json";
+	char line[1024];
+
+	snprintf(line, sizeof(line), "--version >/dev/null; %s", rules);
+	cr_assert_eq(irqshift(line), 0, "%s", text);
+	expect("convert --from kvm --to kvm --filter ./r.json -o out in && cmp in out", 1, "differ");
+	expect("convert --from kvm --to kvm --filter ./r.json --in-place --json in && cmp in out && echo same", 0, "same");
+	cr_expect(strstr(text, "thing[3].log_dest"), "%s", text);
+	cr_expect(!exists("in.irqshift-journal"));
+	expect("convert --recover in", 0, "in: nothing to recover");
+}
+
+Test(cli, a_refused_conversion_in_place_changes_nothing)
+{
+	expect("convert --from kvm --to kvm --filter nonsense --in-place in", 2, "nonsense");
+	expect("convert --to kvm --in-place nowhere", 1, "nowhere: cannot open it: No such file");
+	expect("convert --to kvm --in-place .", 3, "not a regular file");
+	expect("convert --to kvm --in-place /dev/null", 3, "not a regular file");
+	cr_expect(!exists("in.irqshift-journal"));
+}
+
+Test(cli, a_file_with_a_journal_is_not_read_and_the_command_is_named)
+{
+	static const char *const commands[] = {
+		"show in",
+		"show --ram in",
+		"check in",
+		"check --to kvm in",
+		"diff in copy",
+		"diff copy in",
+		"convert --from kvm --to kvm -o out in",
+		"convert --from kvm --to kvm -o in copy",
+		"convert --to kvm --in-place in",
+	};
+
+	cr_assert_eq(irqshift("--version; cp in copy; : >in.irqshift-journal; ln -s in link"), 0);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		expect(commands[i], 4, "'in.irqshift-journal' stands beside it ('irqshift convert --recover in' finishes it, ");
+		cr_expect_eq(strchr(text, '\n'), text + strlen(text) - 1, "more than a line: %s", text);
+	}
+	expect("show link", 4, "'irqshift convert --recover link'");
+	cr_expect(!exists("out"));
+	expect("convert --recover link && cmp in copy && echo same", 0, "nothing to undo: the journal was incomplete");
+	cr_expect(strstr(text, "same"));
+	expect("show in timer", 0, "cpu_clock_offset");
 }
 
 Test(cli, a_full_disk_exits_1)
