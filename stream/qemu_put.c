@@ -57,21 +57,21 @@ static int put_int(struct writer *w, size_t width, uint64_t v)
 	return put(w, be, width);
 }
 
+static bool is_leaf(const struct vms_node *n)
+{
+	return n->kind == VMS_INT || n->kind == VMS_BYTES;
+}
+
 /* @n and the fields behind it whose bytes follow in memory, as those of a tree that was read do; @n becomes the last. */
 static int put_leaves(struct writer *w, const struct vms_node **n)
 {
 	const uint8_t *start = (*n)->data, *end = start + vms_size(*n);
 
-	for (const struct vms_node *c = (*n)->next; c && c->data && c->data == end; c = c->next) {
+	for (const struct vms_node *c = (*n)->next; c && is_leaf(c) && c->data == end; c = c->next) {
 		end += vms_size(c);
 		*n = c;
 	}
 	return put(w, start, (size_t)(end - start));
-}
-
-static bool is_leaf(const struct vms_node *n)
-{
-	return n->kind == VMS_INT || n->kind == VMS_BYTES;
 }
 
 static int put_node(struct writer *w, const struct vms_node *n)
