@@ -248,7 +248,6 @@ void clock_start(struct vmm *v)
 
 void vmm_stop(struct vmm *v)
 {
-	pthread_mutex_lock(&v->move_lock);
 	pthread_mutex_lock(&v->lock);
 	v->stopping = true;
 	for (unsigned int i = 0; i < v->config.ncpus; i++)
@@ -265,5 +264,4 @@ void vmm_go(struct vmm *v)
 	pthread_cond_broadcast(&v->go_cond);
 	pthread_cond_broadcast(&v->timer_cond);
 	pthread_mutex_unlock(&v->lock);
-	pthread_mutex_unlock(&v->move_lock);
 }

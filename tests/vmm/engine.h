@@ -63,7 +63,7 @@ struct vmm {
 	uint32_t lines; /* as told by vmm_line() */
 
 	/* Stopping: whoever sets stopping waits for parked == alive, and holds the lock until it goes on. */
-	pthread_mutex_t move_lock; /* before lock: one stop at a time */
+	pthread_mutex_t move_lock; /* before lock: one move at a time */
 	pthread_cond_t parked_cond, go_cond;
 	bool stopping;
 	unsigned int alive, parked; /* vCPU threads */
@@ -139,7 +139,10 @@ int vcpu_handle_exit(struct vcpu *c, struct irqs_error *reterr);
 /* machine.c */
 void vmm_fail(struct vmm *v, int code, const struct irqs_error *error);
 
-/* vmm_stop/vmm_go - all vCPUs out of the guest, and the clock stands still; returns with the lock held, vmm_go() drops it. */
+/*
+ * vmm_stop/vmm_go - all vCPUs out of the guest, and the clock stands still. Wants move_lock held and no other; returns with
+ * lock held, too, which vmm_go() drops.
+ */
 void vmm_stop(struct vmm *v);
 void vmm_go(struct vmm *v);
 

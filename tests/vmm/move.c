@@ -95,12 +95,12 @@ static int transform(struct migration *m, struct irqs_error *reterr)
 /* The PIT last: a tick of it would look like a difference. */
 static int write_kvm(struct migration *m, struct irqs_error *reterr)
 {
-	struct kvm_restore_options options = { .parts = ~(uint32_t)KVM_PART_PIT };
+	struct kvm_restore_options options = { .parts = ~(uint32_t)(KVM_PART_PIT | KVM_PART_ROUTES) };
 	struct kvm_port *port = &m->new->own.port;
 	struct irqchip_state to = m->to;
 	int rc;
 
-	/* KVM wants them as they lead to its pins. */
+	/* The VM was made with them; here they say which pins a line leads to. */
 	to.routes = (struct irq_route *)irqchip_model_routes;
 	to.nroutes = m->new->mode == VMM_KERNEL ? IRQCHIP_MODEL_ROUTES : 0;
 	if (m->new->mode != VMM_USERSPACE)
@@ -162,14 +162,12 @@ static void set_target(struct migration *m)
 	};
 }
 
-static int migrate(struct migration *m, enum vmm_mode to, struct irqs_error *reterr)
+static int migrate(struct migration *m, struct irqs_error *reterr)
 {
 	int rc = make_room(m, reterr);
 
 	if (!rc)
 		rc = read_old(m, reterr);
-	if (!rc)
-		rc = kvm_side_open(m->v, to, &m->new, reterr);
 	if (rc)
 		return rc;
 	set_target(m);
@@ -199,6 +197,24 @@ static void finish(struct migration *m)
 	free(m);
 }
 
+/* While all vCPUs stand still. */
+static int change_sides(struct migration *m, struct irqs_error *reterr)
+{
+	struct vmm *v = m->v;
+	int rc;
+
+	m->old = v->side;
+	if (v->on_stop)
+		v->on_stop(v->hook_ctx, v->side);
+	rc = migrate(m, reterr);
+	if (!rc)
+		v->side = m->new;
+	if (rc && (rc != -EOPNOTSUPP || m->spoilt))
+		vmm_fail(v, rc, reterr);
+	return rc;
+}
+
+/* VMs are made and unmade while the guest runs: that takes longer than all the rest. */
 int vmm_move(struct vmm *v, enum vmm_mode to, struct irqs_error *reterr)
 {
 	struct migration *m = calloc(1, sizeof(*m));
@@ -206,18 +222,16 @@ int vmm_move(struct vmm *v, enum vmm_mode to, struct irqs_error *reterr)
 
 	if (!m)
 		return irqs_fail_nomem(reterr);
-	vmm_stop(v);
 	m->v = v;
-	m->old = v->side;
-	if (v->on_stop)
-		v->on_stop(v->hook_ctx, v->side);
-	rc = migrate(m, to, reterr);
-	if (!rc)
-		v->side = m->new;
-	kvm_side_close(rc ? m->new : m->old);
-	if (rc && (rc != -EOPNOTSUPP || m->spoilt))
-		vmm_fail(v, rc, reterr);
+	pthread_mutex_lock(&v->move_lock);
+	rc = kvm_side_open(v, to, &m->new, reterr);
+	if (!rc) {
+		vmm_stop(v);
+		rc = change_sides(m, reterr);
+		vmm_go(v);
+		kvm_side_close(rc ? m->new : m->old);
+	}
+	pthread_mutex_unlock(&v->move_lock);
 	finish(m);
-	vmm_go(v);
 	return rc;
 }

@@ -105,7 +105,8 @@ void vmm_line(struct vmm *v, unsigned int gsi, bool level);
  *
  * Any thread but a callback; before vmm_run(), during, or after; one move at a time: others wait.
  *
- * Return: 0; -EOPNOTSUPP when it was refused: the guest goes on as before; another -errno ends vmm_run() with it.
+ * Return: 0; -EOPNOTSUPP when it was refused: the guest goes on as before; another -errno, and vmm_run() ends with it when
+ * it came too late to go on.
  */
 int vmm_move(struct vmm *v, enum vmm_mode to, struct irqs_error *reterr);
 
