@@ -32,11 +32,23 @@ void live_sleep_us(unsigned int us)
 
 /* ---- the harness's devices ---- */
 
+static void note_timer(struct live_vm *l, bool armed)
+{
+	if (armed)
+		l->shots[++l->armed % LIVE_SHOTS].armed_at = vmm_now_ns(l->vmm);
+	else
+		l->shots[++l->fired % LIVE_SHOTS].fired_at = vmm_now_ns(l->vmm);
+}
+
 static bool pio(void *ctx, unsigned int cpu, uint16_t port, bool write, void *data, unsigned int size)
 {
 	struct live_vm *l = ctx;
 
 	(void)cpu;
+	if (port == LIVE_PORT_TIMER && write) {
+		note_timer(l, *(uint8_t *)data);
+		return true;
+	}
 	if (port != LIVE_PORT_LEVEL || size != 1)
 		return false;
 	if (!write) {
@@ -95,13 +107,15 @@ static void configure(struct live_vm *l, const struct live_config *config)
 	s->edge_cpu = config->ncpus > 1 ? 1 : 0;
 	s->level_cpu = config->ncpus - 1;
 	s->ipis = !config->quiet;
+	s->tells = config->tells;
 	s->pit_count = config->quiet ? 0 : PIT_COUNT;
 	for (unsigned int i = 0; i < config->ncpus; i++) {
 		s->cpu[i].spins = config->spins >> i & 1;
-		s->cpu[i].period_ns = PERIOD_NS + 100000 * i;
+		s->cpu[i].period_ns = (config->period_ns ? config->period_ns : PERIOD_NS) + 100000 * i;
 		s->cpu[i].period_tsc = (uint32_t)((uint64_t)s->cpu[i].period_ns *
 						  (uint64_t)ioctl(l->vmm->side->vcpus[0], KVM_GET_TSC_KHZ, 0) / 1000000);
-		s->cpu[i].timer = config->quiet ? LIVE_NO_TIMER : LIVE_ONE_SHOT + (config->first_timer - LIVE_ONE_SHOT + i) % 3;
+		if (!config->quiet || config->tells)
+			s->cpu[i].timer = LIVE_ONE_SHOT + (config->first_timer - LIVE_ONE_SHOT + i) % 3;
 	}
 }
 

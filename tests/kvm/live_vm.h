@@ -8,6 +8,8 @@
 #include "tests/guests/live/live.h"
 #include "tests/vmm/engine.h"
 
+#define LIVE_SHOTS 64
+
 /* What the harness raised. */
 struct live_raised {
 	uint32_t edge, level, pic, msi;
@@ -19,6 +21,11 @@ struct live_vm {
 	unsigned int ncpus;
 	struct live_raised raised;
 	volatile bool level; /* the level device holds its line */
+	/* When a timer was armed and interrupted, by the machine's clock, one round after the other; with config.tells. */
+	struct {
+		volatile int64_t armed_at, fired_at;
+	} shots[LIVE_SHOTS];
+	volatile uint32_t armed, fired; /* how many, each at its number modulo LIVE_SHOTS */
 	pthread_t thread;
 	volatile bool ended;
 	int code;
@@ -33,6 +40,8 @@ struct live_config {
 	enum vmm_mode mode;
 	unsigned int ncpus;
 	bool x2apic;
+	bool tells;                  /* shots; not quiet in that */
+	uint32_t period_ns;          /* of the first timer; 0: some ms */
 	bool quiet;                  /* no timers, IPIs, PIT */
 	unsigned int spins;          /* bit per CPU: it does not halt */
 	enum live_timer first_timer; /* of CPU 0; the other CPUs have the next ones */

@@ -32,6 +32,10 @@ struct kvm_side {
 	uint32_t ids[VMM_MAX_CPUS];
 	struct kvm_run *runs[VMM_MAX_CPUS];
 	uint64_t tsc_offset[VMM_MAX_CPUS]; /* guest's TSC less the host's */
+	/* Of the port: its ioctl, and when it read a LAPIC last. */
+	int (*call)(struct kvm_port *port, enum kvm_target target, unsigned int vcpu, unsigned long request, void *arg,
+		    size_t size);
+	int64_t lapic_read_at[VMM_MAX_CPUS];
 	/* Split: the vector of the PICs that KVM_INTERRUPT took last, and may hold; -1: none. */
 	int external[VMM_MAX_CPUS];
 	/* Not in mode VMM_KERNEL. */
@@ -155,7 +159,8 @@ int64_t timer_host_ns(void);
 /*
  * clock_stop - from now on the machine's clock stands still; again: it did not until now. clock_start - it goes on.
  *
- * A LAPIC in KVM counts until it is read, and again from when it is written: the clock goes on and stops with it.
+ * A LAPIC in KVM counts until it is read, and again from when it is written: the clock goes on until all are read (what
+ * they counted less is taken off), and again from when the first is written.
  */
 void clock_stop(struct vmm *v);
 void clock_start(struct vmm *v);

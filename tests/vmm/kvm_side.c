@@ -181,6 +181,21 @@ static int add_vcpu(struct kvm_side *side, unsigned int i, struct irqs_error *re
 	return 0;
 }
 
+/* The timers of a LAPIC go on with its page. */
+static int timed_call(struct kvm_port *port, enum kvm_target target, unsigned int vcpu, unsigned long request, void *arg,
+		      size_t size)
+{
+	struct kvm_side *side = (struct kvm_side *)port;
+	int rc;
+
+	if (target == KVM_TARGET_VCPU && request == KVM_SET_LAPIC)
+		clock_start(side->vmm);
+	rc = side->call(port, target, vcpu, request, arg, size);
+	if (target == KVM_TARGET_VCPU && request == KVM_GET_LAPIC)
+		side->lapic_read_at[vcpu] = timer_host_ns();
+	return rc;
+}
+
 static int fill(struct kvm_side *side, struct irqs_error *reterr)
 {
 	int rc;
@@ -197,6 +212,8 @@ static int fill(struct kvm_side *side, struct irqs_error *reterr)
 	if (rc)
 		return rc;
 	kvm_own_init(&side->own, side->vm, side->vcpus, side->ids, side->ncpus);
+	side->call = side->own.port.call;
+	side->own.port.call = timed_call;
 	rc = kvm_probe_vm(&side->own.port, &side->probe, reterr);
 	if (!rc && side->mode != VMM_KERNEL && chips_init(side))
 		rc = irqs_fail(reterr, IRQS_SYSTEM, IRQS_NO_OFFSET, NULL, "the models do not take this machine");

@@ -43,6 +43,19 @@ static int settle(struct kvm_port *port, unsigned int cpu)
 	return rc;
 }
 
+/* The timers of LAPICs that were read one after the other, as they all are now. */
+static void agree_on_now(struct migration *m)
+{
+	clock_stop(m->v);
+	for (unsigned int i = 0; i < m->old->ncpus; i++) {
+		struct lapic_state *s = &m->from.lapics[i];
+		uint64_t since = (uint64_t)(timer_host_ns() - m->old->lapic_read_at[i]), left = s->timer_remaining_ns;
+
+		if (reg_known(lapic_member("timer_remaining"), s, 0) && lapic_timer_mode(s) != LAPIC_TIMER_TSC_DEADLINE)
+			s->timer_remaining_ns = left > since ? left - since : 0;
+	}
+}
+
 static int read_old(struct migration *m, struct irqs_error *reterr)
 {
 	struct kvm_gather_options options = { .settle = settle };
@@ -54,8 +67,8 @@ static int read_old(struct migration *m, struct irqs_error *reterr)
 	if (rc)
 		return irqs_fail_errno(reterr, -rc, "events of the vCPUs");
 	rc = kvm_gather(&old->own.port, &old->probe, &options, &m->from, reterr);
-	if (old->mode != VMM_USERSPACE)
-		clock_stop(m->v);
+	if (!rc && old->mode != VMM_USERSPACE)
+		agree_on_now(m);
 	if (!rc && old->mode != VMM_KERNEL)
 		rc = irqchip_model_get(&old->model, &m->from, &m->pit);
 	m->from.lines = m->v->lines;
@@ -103,8 +116,6 @@ static int write_kvm(struct migration *m, struct irqs_error *reterr)
 	/* The VM was made with them; here they say which pins a line leads to. */
 	to.routes = (struct irq_route *)irqchip_model_routes;
 	to.nroutes = m->new->mode == VMM_KERNEL ? IRQCHIP_MODEL_ROUTES : 0;
-	if (m->new->mode != VMM_USERSPACE)
-		clock_start(m->v);
 	rc = kvm_restore(port, &m->new->probe, &options, &to, reterr);
 	options.parts = KVM_PART_PIT;
 	return rc ? rc : kvm_restore(port, &m->new->probe, &options, &to, reterr);

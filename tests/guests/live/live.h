@@ -16,6 +16,7 @@
 /* Ports of the harness: the level device's line, read and lowered; one that nobody owns, to leave the guest. */
 #define LIVE_PORT_LEVEL 0x2100
 #define LIVE_PORT_IDLE 0x80
+#define LIVE_PORT_TIMER 0x2102 /* written when a timer is armed (1) and when it has interrupted (0) */
 
 #define LIVE_VEC_PIT 0x20
 #define LIVE_VEC_PIC 0x23
@@ -61,6 +62,7 @@ struct live_shared {
 	uint32_t hold;                                               /* enum live_hold, by the harness */
 	uint32_t held;                                               /* by the guest: the one where it waits */
 	uint32_t ready;                                              /* all CPUs are up */
+	uint32_t tells;                                              /* by the harness: timers are told by LIVE_PORT_TIMER */
 	uint32_t stop;                                               /* by the harness: start nothing new */
 	struct live_cpu cpu[LIVE_MAX_CPUS];
 };

@@ -59,6 +59,8 @@ static void arm(volatile struct live_cpu *c)
 		lapic_timer_deadline(now + c->period_tsc);
 	else
 		lapic_timer_start(c->period_ns);
+	if (shared->tells)
+		out8(LIVE_PORT_TIMER, 1);
 }
 
 static void start_timer(volatile struct live_cpu *c)
@@ -75,6 +77,8 @@ static void start_timer(volatile struct live_cpu *c)
 
 static void on_timer(volatile struct live_cpu *c)
 {
+	if (shared->tells)
+		out8(LIVE_PORT_TIMER, 0);
 	c->fired++;
 	if (c->timer == LIVE_PERIODIC) {
 		if (shared->stop)

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* When a timer that was moved interrupts, against one whose machine was only stopped for a moment. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "live_vm.h"
+#include "vm.h"
+
+#define ROUNDS 30
+#define ROUNDS_FULL 1000
+#define PERIOD_NS 40000000 /* more than it takes to make a VM on a busy host */
+
+/* Of medians. In a new VM the handler's pages are mapped anew, which takes its time. */
+#define EARLY_NS 20000
+#define LATER_NS 500000
+
+TestSuite(live_phase, .timeout = 3600);
+
+static struct live_vm live;
+static uint32_t shot; /* the one that is looked at */
+
+static bool fired(const struct live_vm *l)
+{
+	return l->fired >= shot;
+}
+
+static bool armed(const struct live_vm *l)
+{
+	return l->armed >= shot;
+}
+
+/* The clock goes on, as everything does that is not a vCPU. */
+static void stop_for_a_moment(void)
+{
+	pthread_mutex_lock(&live.vmm->move_lock);
+	vmm_stop(live.vmm);
+	clock_start(live.vmm);
+	vmm_go(live.vmm);
+	pthread_mutex_unlock(&live.vmm->move_lock);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* How late an expiry is by the machine's clock, when in its middle @to is moved to, or nothing (-1). */
+static int64_t late(enum vmm_mode from, int to)
+{
+	int64_t ns;
+
+	shot = live.armed + 1;
+	cr_assert(live_vm_wait(&live, armed));
+	if (to < 0)
+		stop_for_a_moment();
+	else
+		live_vm_move(&live, (enum vmm_mode)to);
+	cr_assert(live_vm_wait(&live, fired));
+	ns = live.shots[shot % LIVE_SHOTS].fired_at - live.shots[shot % LIVE_SHOTS].armed_at - PERIOD_NS;
+	if (to >= 0)
+		live_vm_move(&live, from);
+	return ns;
+}
+
+static int64_t median_late(enum vmm_mode from, int to, unsigned int rounds)
+{
+	static int64_t all[ROUNDS_FULL];
+	struct live_config config = {
+		.mode = from, .ncpus = 1, .quiet = true, .tells = true, .first_timer = LIVE_ONE_SHOT, .period_ns = PERIOD_NS
+	};
+
+	live_vm_start(&live, &config);
+	for (unsigned int i = 0; i < rounds; i++)
+		all[i] = late(from, to);
+	live_vm_end(&live);
+	qsort(all, rounds, sizeof(all[0]), by_size);
+	return all[rounds / 2];
+}
+
+static void compare(enum vmm_mode from, enum vmm_mode to, int64_t stopped, unsigned int rounds)
+{
+	int64_t moved = median_late(from, (int)to, rounds);
+
+	printf("%s to %s: %.0f us late; stopped for a moment: %.0f us\n", live_mode_name(from), live_mode_name(to),
+	       (double)moved / 1e3, (double)stopped / 1e3);
+	cr_expect_geq(moved, -EARLY_NS);
+	cr_expect_leq(moved, stopped + LATER_NS);
+}
+
+Test(live_phase, a_moved_timer_interrupts_when_it_was_to, .init = vm_have_kvm)
+{
+	unsigned int rounds = getenv("IRQSHIFT_FULL") ? ROUNDS_FULL : ROUNDS;
+
+	for (int from = VMM_KERNEL; from <= VMM_USERSPACE; from++) {
+		int64_t stopped = median_late((enum vmm_mode)from, -1, rounds);
+
+		for (int to = VMM_KERNEL; to <= VMM_USERSPACE; to++)
+			if (to != from)
+				compare((enum vmm_mode)from, (enum vmm_mode)to, stopped, rounds);
+	}
+}
