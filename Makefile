@@ -77,6 +77,8 @@ debug_scripts := scripts/irqchip-strace scripts/irqchip-trace scripts/irqchip-gd
 fuzz_bin   := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*.c))
 guest      := $(O)/tests/guests/guest.elf
 live_guest := $(O)/tests/guests/live.elf
+devices_guest := $(O)/tests/guests/devices.elf
+guests     := $(guest) $(live_guest) $(devices_guest)
 man_pages  := $(wildcard docs/*.1)
 
 obj         = $(patsubst %.c,$(B)/%.o,$(1))
@@ -182,11 +184,15 @@ GUEST_CFLAGS += -fcf-protection=none -fno-asynchronous-unwind-tables $(WARN)
 GUEST_CFLAGS += -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
 $(guest): $(wildcard tests/guests/*.c tests/guests/*.S tests/guests/*.h) tests/guests/guest.ld | $(O)/packages.mk
 	$(call say,GUEST,$@)mkdir -p $(@D) && $(CC) $(GUEST_CFLAGS) -T tests/guests/guest.ld -o $@ $(filter %.c %.S,$^)
+devices_parts := $(filter-out tests/guests/main.c,$(wildcard tests/guests/*.c tests/guests/*.S)) tests/guests/devices/main.c
+$(devices_guest): $(devices_parts) $(wildcard tests/guests/*.h) tests/guests/guest.ld | $(O)/packages.mk
+	$(call say,GUEST,$@)mkdir -p $(@D) && $(CC) $(GUEST_CFLAGS) -T tests/guests/guest.ld -o $@ $(filter %.c %.S,$^)
 live_parts := tests/guests/boot.S tests/guests/apic.c $(wildcard tests/guests/live/*.c tests/guests/live/*.S)
 $(live_guest): $(live_parts) $(wildcard tests/guests/*.h tests/guests/live/*.h) tests/guests/guest.ld | $(O)/packages.mk
 	$(call say,GUEST,$@)mkdir -p $(@D) && $(CC) $(GUEST_CFLAGS) -T tests/guests/guest.ld -o $@ $(filter %.c %.S,$^)
 
 test_env := O='$(abspath $(O))' B='$(abspath $(B))' IRQSHIFT='$(abspath $(B)/irqshift)' IRQSHIFT_GUEST='$(abspath $(guest))' IRQSHIFT_LIVE_GUEST='$(abspath $(live_guest))'
+test_env += IRQSHIFT_DEVICES_GUEST='$(abspath $(devices_guest))' IRQSHIFT_VMM='$(abspath $(B)/vmm)'
 unit_tests := $(call tests_of,unit)
 kvm_tests  := $(call tests_of,kvm)
 qemu_tests := $(call tests_of,qemu)
@@ -194,19 +200,19 @@ lab_tests  := $(wildcard tests/lab/linux_moves)
 
 check_programs := $(unit_tests) $(kvm_tests) $(qemu_tests) $(lab_tests)
 
-check: setup lint all $(check_programs) $(guest) $(live_guest)
+check: setup lint all $(check_programs) $(guests)
 	$(Q)$(test_env) tests/run $(check_programs)
 check-unit: $(unit_tests) $(products)
 	$(Q)$(test_env) tests/run $(unit_tests)
-check-kvm: all $(kvm_tests) $(guest) $(live_guest)
+check-kvm: all $(kvm_tests) $(guests)
 	$(Q)$(test_env) tests/run $(kvm_tests)
-check-qemu: setup all $(qemu_tests) $(guest)
+check-qemu: setup all $(qemu_tests) $(guests)
 	$(Q)$(test_env) tests/run $(qemu_tests)
 check-lab: setup all
 	$(Q)$(test_env) tests/run $(lab_tests)
 
 soak: FUZZ_TIME := 600
-soak: setup lint all $(check_programs) $(guest) $(live_guest) $(fuzz_bin)
+soak: setup lint all $(check_programs) $(guests) $(fuzz_bin)
 	$(Q)$(test_env) IRQSHIFT_FULL=1 tests/run $(check_programs)
 	$(Q)O='$(O)' tests/fuzz/run $(FUZZ_TIME) $(fuzz_bin)
 
