@@ -3,11 +3,13 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "apic/registry.h"
 #include "stream/qemu_device.h"
+#include "stream/section_json.h"
 #include "stream/vmdesc.h"
 #include "tests/unit/stream_check.h"
 
@@ -331,5 +333,32 @@ Test(layout, sections_of_one_entry_share_their_layout)
 	cr_expect_eq(seen, 40);
 	sc_close(&o);
 	sc_expect_identity(b.out.data, b.out.size, "40 CPUs");
+	sb_deinit(&b);
+}
+
+/* Bytes of fields stand together, and those of a packed subsection right behind them; its header is between. */
+Test(layout, a_packed_subsection_behind_fields_with_nodes_keeps_its_header)
+{
+	struct stream_builder b;
+	struct opened o;
+	uint8_t *out;
+	size_t size;
+
+	sb_init(&b);
+	sb_prologue(&b);
+	sb_device(&b, "cpu", 0, "cpu", 12);
+	sb_int(&b, "env.tsc", "uint64", 8, 5);
+	sb_subsection(&b, "cpu/tsc_khz", 1);
+	sb_int(&b, "env.tsc_khz", "int64", 8, 2000000);
+	sb_subsection_end(&b);
+	sb_device_end(&b);
+	sb_eof(&b);
+	sb_vmdesc(&b);
+	cr_assert(!sc_open(&o, &b, NULL), "%s", o.err.text);
+	cr_assert(vms_child(vms_find_section(o.s.tree.machine, "cpu", 0), "env.tsc"));
+	out = sc_write(&o, &size);
+	cr_expect(out && size == b.out.size && !memcmp(out, b.out.data, size));
+	free(out);
+	sc_close(&o);
 	sb_deinit(&b);
 }
