@@ -92,6 +92,11 @@ const struct vms_shape *vms_layout(struct vms_tree *t, const char *vmsd, uint32_
 	return own && same_shape(own, s) ? own : s;
 }
 
+const struct vms_shape *vms_layout_of(const struct vms_node *n)
+{
+	return children_packed(n);
+}
+
 uint32_t vms_layout_size(const struct vms_shape *s)
 {
 	return s->size;

@@ -32,6 +32,9 @@ struct vms_layout_field {
 const struct vms_shape *vms_layout(struct vms_tree *t, const char *vmsd, uint32_t version,
 				   const struct vms_layout_field *fields, uint32_t nfields, const struct vms_desc *d);
 
+/* vms_layout_of - the layout of the fields of @n that are packed; NULL: none are. The same layout, the same fields. */
+const struct vms_shape *vms_layout_of(const struct vms_node *n);
+
 /* vms_layout_size - bytes of all its fields. */
 uint32_t vms_layout_size(const struct vms_shape *s);
 

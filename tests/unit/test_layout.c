@@ -362,3 +362,90 @@ Test(layout, a_packed_subsection_behind_fields_with_nodes_keeps_its_header)
 	sc_close(&o);
 	sb_deinit(&b);
 }
+
+/* -- entries made anew -- */
+
+#define CPUS 120
+
+static void build_cpus(struct stream_builder *b)
+{
+	static const char *const names[] = { "cpu", "c u", "0000:00:01.0/cpu" };
+
+	sb_init(b);
+	sb_prologue(b);
+	for (uint32_t i = 0; i < CPUS; i++) {
+		sb_device(b, names[i % 3], i, i % 5 == 4 ? NULL : "cpu", 12);
+		sb_int(b, "env.tsc", "uint64", 8, i);
+		if (i % 3)
+			sb_int(b, "env.eip", "uint64", 8, i);
+		if (i % 5 != 4) {
+			sb_subsection(b, "cpu/tsc_khz", 1);
+			sb_int(b, "env.tsc_khz", "int64", 8, 2000000);
+			sb_subsection_end(b);
+		}
+		sb_device_end(b);
+	}
+	sb_eof(b);
+	sb_vmdesc(b);
+}
+
+/* One of a few ways, and some sections with nodes for their fields before. */
+static void reshape(struct vms_tree *t, struct vms_node *n)
+{
+	struct vms_node *sub = vms_subsection(n, "cpu/tsc_khz");
+
+	if (n->instance % 7 == 0)
+		vms_first_child(n);
+	switch (n->instance % 4) {
+	case 0:
+		if (sub)
+			vms_remove(sub);
+		break;
+	case 1:
+		sub = n->vmsd ? vms_add_subsection(t, n, "cpu/new", 1 + n->instance / 4 % 2) : n;
+		cr_assert(sub && vms_add_int(t, sub, "x", "uint32", 0));
+		break;
+	case 2:
+		cr_assert(vms_add_int(t, n, "more", n->instance % 16 == 2 ? "uint32" : "int32", 0));
+		break;
+	default:
+		break;
+	}
+}
+
+Test(layout, reshaped_sections_have_entries_of_their_own)
+{
+	struct stream_builder b;
+	struct opened before, after;
+	struct vmdesc d;
+	size_t size, i = 0;
+	uint8_t *out;
+
+	build_cpus(&b);
+	cr_assert(!sc_open(&before, &b, NULL), "%s", before.err.text);
+	for (struct vms_node *n = vms_first_child(before.s.tree.machine); n; n = n->next)
+		if (strcmp(n->name, "configuration") != 0)
+			reshape(&before.s.tree, n);
+	out = sc_write(&before, &size);
+	cr_assert(out && !sc_open_bytes(&after, out, size, NULL), "%s: %s", after.err.path, after.err.text);
+	cr_assert(!vmdesc_init(&d, after.s.vmdesc, after.s.vmdesc_size, IRQS_NO_OFFSET, &err));
+	cr_assert_eq(d.ndevices, CPUS);
+	for (const struct vms_node *n = vms_first_child(before.s.tree.machine); n; n = n->next) {
+		json_t *o = section_json(n, false);
+		char *text = json_dumps(o, 0);
+
+		json_decref(o);
+		if (n->reshaped)
+			cr_expect(d.devices[i].end - d.devices[i].start == strlen(text) &&
+					  !memcmp(d.text + d.devices[i].start, text, strlen(text)),
+				  "not %s", text);
+		i += strcmp(n->name, "configuration") != 0;
+		free(text);
+	}
+	cr_expect_eq(i, CPUS);
+	vmdesc_deinit(&d);
+	sc_close(&after);
+	sc_close(&before);
+	free(out);
+	sb_deinit(&b);
+}
