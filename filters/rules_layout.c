@@ -299,7 +299,7 @@ static int check_struct(struct rules_run *c, const struct rules_layout *l, const
 
 static uint8_t *put_bytes(uint8_t *to, const struct vms_node *n)
 {
-	if (n->data) {
+	if (vms_is_leaf(n)) {
 		memcpy(to, n->data, vms_size(n));
 		return to + vms_size(n);
 	}

@@ -171,7 +171,7 @@ static struct vms_node *clone_below(struct rules_run *c, const struct vms_node *
 	copy->count = n->count;
 	copy->array = n->array;
 	copy->is_signed = n->is_signed;
-	if (n->data) {
+	if (vms_is_leaf(n)) {
 		c->rc = rules_data(c, copy, vms_size(n));
 		if (c->rc)
 			return NULL;

@@ -57,17 +57,12 @@ static int put_int(struct writer *w, size_t width, uint64_t v)
 	return put(w, be, width);
 }
 
-static bool is_leaf(const struct vms_node *n)
-{
-	return n->kind == VMS_INT || n->kind == VMS_BYTES;
-}
-
 /* @n and the fields behind it whose bytes follow in memory, as those of a tree that was read do; @n becomes the last. */
 static int put_leaves(struct writer *w, const struct vms_node **n)
 {
 	const uint8_t *start = (*n)->data, *end = start + vms_size(*n);
 
-	for (const struct vms_node *c = (*n)->next; c && is_leaf(c) && c->data == end; c = c->next) {
+	for (const struct vms_node *c = (*n)->next; c && vms_is_leaf(c) && c->data == end; c = c->next) {
 		end += vms_size(c);
 		*n = c;
 	}
@@ -88,7 +83,7 @@ static int put_node(struct writer *w, const struct vms_node *n)
 	if (vms_packed(n))
 		rc = put(w, n->data, vms_packed(n));
 	for (const struct vms_node *c = vms_first_node(n); c && !rc; c = c->next)
-		rc = is_leaf(c) ? put_leaves(w, &c) : put_node(w, c);
+		rc = vms_is_leaf(c) ? put_leaves(w, &c) : put_node(w, c);
 	return rc;
 }
 

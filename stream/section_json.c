@@ -94,7 +94,7 @@ static json_t *field_json(const struct vms_node *n, bool values)
 	rc |= json_object_set_new(o, "type", json_string(n->type));
 	if (body)
 		rc |= set_body(o, n, body, values);
-	else if (values && n->data)
+	else if (values && vms_is_leaf(n))
 		rc |= set_values(o, n);
 	rc |= json_object_set_new(o, "size", json_integer(body ? (json_int_t)vms_size(body) : n->width));
 	if (rc) {

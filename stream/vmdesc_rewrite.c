@@ -56,7 +56,7 @@ static void put_string(struct text *t, const char *s)
 /* All that section_json() makes of a node, so that what is equal here is equal there; packed fields by their layout. */
 static void put_shape(struct text *t, const struct vms_node *n)
 {
-	const struct vms_shape *packed = n->kind == VMS_INT || n->kind == VMS_BYTES ? NULL : vms_layout_of(n);
+	const struct vms_shape *packed = vms_is_leaf(n) ? NULL : vms_layout_of(n);
 	const uint32_t numbers[] = { (uint32_t)n->kind, n->array, n->index, n->width, n->count, n->version };
 
 	put(t, (const char *)&packed, sizeof(packed));
@@ -68,7 +68,7 @@ static void put_shape(struct text *t, const struct vms_node *n)
 		put(t, "", 1);
 	else
 		put_string(t, n->type);
-	if (n->kind == VMS_INT || n->kind == VMS_BYTES)
+	if (vms_is_leaf(n))
 		return;
 	for (const struct vms_node *c = vms_first_node(n); c; c = c->next) {
 		put(t, "+", 1);

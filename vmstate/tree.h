@@ -62,6 +62,12 @@ struct vms_node {
 	const char *path;  /* where the device is in the machine, when the source said it; else NULL */
 };
 
+/* vms_is_leaf - whether a node holds values; of the others only packed ones have data, see vms_packed(). */
+static inline bool vms_is_leaf(const struct vms_node *n)
+{
+	return n->kind == VMS_INT || n->kind == VMS_BYTES;
+}
+
 struct vms_tree {
 	struct arena arena;
 	struct vms_node *machine; /* VMS_MACHINE; its name is the machine type or "" */

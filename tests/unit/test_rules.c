@@ -273,6 +273,25 @@ Test(rules, map_translates)
 	cr_expect(strstr(m.err.text, "there is no value for 4: because"), "%s", m.err.text);
 }
 
+/* Fields that a description read have no nodes before somebody asks: their copies have, and values in leaves alone. */
+Test(rules, what_is_packed_is_copied_as_nodes)
+{
+	static const struct vms_field rows[] = { { .name = "x", .type = "uint32" }, { .name = "y", .type = "uint16" } };
+	static const struct vms_desc pair = { .name = "dev/pair", .version = 1, .fields = rows, .nfields = 2 };
+	struct vms_node *sub = vms_add_subsection(&m.tree, dev, "dev/pair", 1), *copy;
+
+	cr_assert(sub && !vms_desc_instantiate(&m.tree, &pair, sub));
+	machine_set(&m, "dev[0].dev/pair.x", 5);
+	machine_set(&m, "dev[0].dev/pair.y", 6);
+	cr_assert_eq(vms_packed(sub), 6);
+	run_ok("'section': 'dev', 'instance': 0, 'do': [{'copy': {'field': 'dev/pair', 'to': 'dev/twin'}}]");
+	copy = vms_subsection(dev, "dev/twin");
+	cr_assert(copy && !copy->data && !vms_packed(copy));
+	expect_value("dev[0].dev/twin.x", 5);
+	expect_value("dev[0].dev/twin.y", 6);
+	cr_expect_eq(vms_size(copy), vms_size(sub));
+}
+
 Test(rules, copy_makes_or_overwrites)
 {
 	run_ok("'section': 'dev', 'instance': 0, 'do': [{'copy': {'field': 'irr', 'to': 'tmr'}}, "
