@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * measure COMMAND [ARGUMENT]...: runs it and prints "SECONDS PEAK_RSS_KIB" to file descriptor 3; its exit status is that
+ * measure COMMAND [ARGUMENT]...: runs it and prints "SECONDS PEAK_RSS_KIB CPU_SECONDS" to file descriptor 3; its exit status is that
  * of the command.
  */
 #include <errno.h>
@@ -17,6 +17,11 @@ static double now_s(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static double seconds(const struct timeval *t)
+{
+	return (double)t->tv_sec + (double)t->tv_usec * 1e-6;
 }
 
 static void child(char **argv)
@@ -45,6 +50,6 @@ int main(int argc, char **argv)
 		perror("measure");
 		return 1;
 	}
-	dprintf(3, "%.6f %ld\n", now_s() - start, use.ru_maxrss);
+	dprintf(3, "%.6f %ld %.6f\n", now_s() - start, use.ru_maxrss, seconds(&use.ru_utime) + seconds(&use.ru_stime));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
