@@ -35,7 +35,10 @@ int cli_fail(const struct irqs_error *err, const char *file);
 /* cli_usage - print "irqshift: what", and how the command is called, to standard error. Return: IRQS_USAGE. */
 int cli_usage(const struct cli_command *cmd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* cli_open_file/cli_close_file - a file to read, "-" for standard input. Return: a descriptor or -errno. */
+/*
+ * cli_open_file/cli_close_file - a file to read, "-" for standard input; not one whose conversion in place runs or was cut
+ * short. Return: a descriptor or -errno.
+ */
 int cli_open_file(const char *path, struct irqs_error *reterr);
 void cli_close_file(int fd);
 
@@ -85,8 +88,8 @@ int cli_open_stream(struct cli_input *in, const char *path, const char *vmdesc);
 /* cli_open_in_place - as cli_open_stream(), of a file that is open to be converted in place. */
 int cli_open_in_place(struct cli_input *in, const struct in_place *p, const char *path, const char *vmdesc);
 
-/* cli_fail_in_place - cli_fail() for a file that in_place.h has something against (@rc), with the command that mends it. */
-int cli_fail_in_place(int rc, const struct irqs_error *err, const char *path);
+/* cli_name_recovery - put the command that mends it into the error about a file that has a journal (@rc of in_place.h). */
+void cli_name_recovery(int rc, const char *path, struct irqs_error *err);
 
 /* cli_recover - finish or undo a conversion in place ("finish", "undo"), and say which. Return: the exit status. */
 int cli_recover(const char *path, const char *way);

@@ -206,8 +206,10 @@ static int convert_in_place(const struct options *o)
 	struct in_place p;
 	int status, rc = in_place_open(&p, o->input, &err);
 
-	if (rc)
-		return cli_fail_in_place(rc, &err, o->input);
+	if (rc) {
+		cli_name_recovery(rc, o->input, &err);
+		return cli_fail(&err, o->input);
+	}
 	status = cli_open_in_place(&in, &p, o->input, o->vmdesc);
 	if (!status) {
 		status = convert(&in, o, &p);
@@ -227,7 +229,10 @@ static int guard_output(const char *path)
 		return 0;
 	rc = in_place_guard(fd, path, &err);
 	close(fd);
-	return rc ? cli_fail_in_place(rc, &err, path) : 0;
+	if (!rc)
+		return 0;
+	cli_name_recovery(rc, path, &err);
+	return cli_fail(&err, path);
 }
 
 static int convert_to_file(const struct options *o)

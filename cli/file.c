@@ -9,9 +9,19 @@
 
 int cli_open_file(const char *path, struct irqs_error *reterr)
 {
-	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+	int fd, rc;
 
-	return fd >= 0 ? fd : irqs_fail_errno(reterr, errno, "cannot open it");
+	if (!strcmp(path, "-"))
+		return STDIN_FILENO;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return irqs_fail_errno(reterr, errno, "cannot open it");
+	rc = in_place_guard(fd, path, reterr);
+	if (!rc)
+		return fd;
+	close(fd);
+	cli_name_recovery(rc, path, reterr);
+	return rc;
 }
 
 void cli_close_file(int fd)

@@ -5,16 +5,13 @@
 
 #include "cli/cli.h"
 
-int cli_fail_in_place(int rc, const struct irqs_error *err, const char *path)
+void cli_name_recovery(int rc, const char *path, struct irqs_error *err)
 {
-	char line[1024];
+	size_t used = strlen(err->text);
 
-	if (rc != -EUCLEAN)
-		return cli_fail(err, path);
-	irqs_error_format(err, path, line, sizeof(line));
-	fprintf(stderr, "%s: %s ('%s convert --recover %s' finishes it, '--recover=undo' undoes it)\n", CLI_NAME, line, CLI_NAME,
-		path);
-	return err->status;
+	if (rc == -EUCLEAN)
+		snprintf(err->text + used, sizeof(err->text) - used,
+			 " ('%s convert --recover %s' finishes it, '--recover=undo' undoes it)", CLI_NAME, path);
 }
 
 int cli_recover(const char *path, const char *way)

@@ -112,17 +112,11 @@ static int read_whole_input(struct cli_input *in, const char *vmdesc, bool ram)
 static int open_input(struct cli_input *in, const char *path, const char *vmdesc, bool ram)
 {
 	struct irqs_error err = { 0 };
-	int rc;
 
 	*in = (struct cli_input){ .path = path, .mode = 0600 };
 	in->fd = cli_open_file(path, &err);
 	if (in->fd < 0)
 		return cli_fail(&err, path);
-	rc = in->fd == STDIN_FILENO ? 0 : in_place_guard(in->fd, path, &err);
-	if (rc) {
-		cli_close_file(in->fd);
-		return cli_fail_in_place(rc, &err, path);
-	}
 	return read_whole_input(in, vmdesc, ram);
 }
 

@@ -241,6 +241,8 @@ Test(cli, a_file_with_a_journal_is_not_read_and_the_command_is_named)
 		"diff in copy",
 		"diff copy in",
 		"convert --from kvm --to kvm -o out in",
+		"schema dump in",
+		"show --vmdesc in copy",
 		"convert --from kvm --to kvm -o in copy",
 		"convert --to kvm --in-place in",
 	};
