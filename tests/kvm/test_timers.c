@@ -21,6 +21,9 @@
 TestSuite(kvm_timers, .init = vm_have_kvm, .timeout = 600);
 
 #define PERIOD_NS 10000000
+
+/* On a busy machine it takes a while. */
+#define START_TRIES 50
 #define MOVES_MAX 1000
 #define READY 25 /* VMs that wait for the guest */
 
@@ -227,7 +230,8 @@ static struct timer_outcome run_guest(enum irqchip_mode irqchip, enum timer_kind
 	make(vm, irqchip, true);
 	tsc_khz = (uint32_t)ioctl(vm->vcpus[0], KVM_GET_TSC_KHZ, 0);
 	shared = timer_guest_load(vm, kind, PERIOD_NS, tsc_khz);
-	run_for(20000);
+	for (unsigned int i = 0; i < START_TRIES && !shared->count; i++)
+		run_for(20000);
 	cr_assert_gt(shared->count, 0, "the guest does not run");
 	for (nstops = 0; nstops < rounds();) {
 		if (how == move_guest)
