@@ -4,6 +4,7 @@
  * the wrong CPU. IRQSHIFT_FULL=1 is 1,000 of each move with each number of CPUs in each mode of the LAPICs.
  */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -138,6 +139,63 @@ Test(live_moves, nothing_is_lost_or_doubled_at_random_instants, .init = vm_have_
 		       live.raised.level, live.raised.pic, live.raised.msi, ipis(), timer_interrupts());
 		live_vm_end(&live);
 	}
+}
+
+/* ---- what cannot be moved ---- */
+
+static void make_levels(void *ctx, struct kvm_side *side)
+{
+	(void)ctx;
+	side->model.pic.pics[PIC_SLAVE].ltim = 1;
+}
+
+Test(live_moves, a_guest_goes_on_where_it_is_when_its_move_is_refused, .init = vm_have_kvm)
+{
+	struct irqs_error err = { 0 };
+
+	begin(VMM_USERSPACE, 2, false);
+	live_vm_raise_begin(&live, 1);
+	live.vmm->on_stop = make_levels;
+	for (int i = 0; i < 5; i++) {
+		cr_expect_eq(vmm_move(live.vmm, VMM_KERNEL, &err), -EOPNOTSUPP);
+		cr_expect_str_eq(err.path, "pic[1].ltim");
+		cr_expect_eq(vmm_mode(live.vmm), VMM_USERSPACE);
+		live_sleep_us(5000);
+	}
+	live_vm_move(&live, VMM_SPLIT); /* that has such a PIC */
+	live_vm_raise_end(&live);
+	live_vm_expect_exact(&live);
+	live_vm_end(&live);
+}
+
+Test(live_moves, a_machine_moves_before_it_runs, .init = vm_have_kvm)
+{
+	struct vmm_config config = { .mode = VMM_KERNEL, .ncpus = 2, .memory = 1 << 20 };
+	struct irqs_error err = { 0 };
+	struct vmm *vmm;
+
+	cr_assert_eq(vmm_create(&config, &vmm, &err), 0, "%s", err.text);
+	for (unsigned int i = 0; i < 6; i++)
+		cr_expect_eq(vmm_move(vmm, (enum vmm_mode)((i + 1) % 3), &err), 0, "%s: %s", err.path, err.text);
+	cr_expect_eq(vmm_mode(vmm), VMM_KERNEL);
+	vmm_destroy(vmm);
+}
+
+Test(live_moves, configs_out_of_range_are_refused, .init = vm_have_kvm)
+{
+	static const struct vmm_config bad[] = {
+		{ .ncpus = 0, .memory = 1 << 20 },
+		{ .ncpus = VMM_MAX_CPUS + 1, .memory = 1 << 20 },
+		{ .ncpus = 1, .memory = 4096 },
+		{ .ncpus = 1, .memory = (1 << 20) + 1 },
+		{ .ncpus = 1, .memory = VMM_MAX_MEMORY + 4096 },
+		{ .ncpus = 1, .memory = 1 << 20, .mode = (enum vmm_mode)3 },
+	};
+	struct irqs_error err;
+	struct vmm *vmm;
+
+	for (size_t i = 0; i < REG_ARRAY_SIZE(bad); i++)
+		cr_expect_eq(vmm_create(&bad[i], &vmm, &err), -EINVAL, "%zu", i);
 }
 
 /* ---- that the harness would see it ---- */
