@@ -65,6 +65,7 @@ struct qemu_stream {
 	char *vmdesc; /* text of the stream's own vmdescription, not terminated; NULL without one */
 	size_t vmdesc_size;
 	struct source source;
+	uint64_t start; /* where it begins in the input */
 	/* private: */
 	size_t items_capacity;
 };
@@ -75,6 +76,8 @@ struct qemu_read_options {
 	/* A vmdescription from a twin machine, used when the stream has none; NULL: none. */
 	const char *twin_vmdesc;
 	size_t twin_vmdesc_size;
+	/* Where the stream begins in the input: what stands before is neither read nor written. */
+	uint64_t start;
 	/* Do not read the RAM's pages where the vmdescription says where the devices behind them begin. */
 	bool skip_ram;
 };
@@ -103,7 +106,7 @@ void qemu_stream_deinit(struct qemu_stream *s);
  *
  * Sections that are no longer in the tree are left out, sections without a place in the input are written
  * behind their predecessor; the vmdescription follows. Return: 0; -EOPNOTSUPP when an edit would move
- * mapped RAM; -errno.
+ * mapped RAM (the output is taken to begin where the input did, @s->start); -errno.
  */
 int qemu_stream_write(const struct qemu_stream *s, int fd, struct irqs_error *reterr);
 

@@ -200,7 +200,7 @@ static int put_item(struct writer *w, const struct qemu_item *item)
 
 int qemu_put_items(const struct qemu_stream *s, struct qemu_sink *sink, struct irqs_error *reterr)
 {
-	struct writer w = { .s = s, .sink = sink, .reterr = reterr };
+	struct writer w = { .s = s, .sink = sink, .pos = s->start, .reterr = reterr };
 	const struct vms_node *leading = vmdesc_leading(s->tree.machine);
 	bool any = false;
 	int rc = 0;

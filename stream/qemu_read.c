@@ -32,22 +32,22 @@ enum {
 
 static int read_header(struct qemu_reader *r)
 {
-	uint64_t magic, version;
+	uint64_t magic, version, start = r->pos;
 	int rc;
 
-	if (!r->s->source.size)
-		return qemu_fail(r, 0, "not a QEMU stream: the input is empty");
+	if (r->s->source.size <= start)
+		return qemu_fail(r, start, "not a QEMU stream: the input is empty");
 	if ((rc = qemu_take(r, 4, &magic)))
 		return rc;
 	if (magic != MAGIC)
-		return qemu_fail(r, 0, "not a QEMU stream: it does not start with \"QEVM\"");
+		return qemu_fail(r, start, "not a QEMU stream: it does not start with \"QEVM\"");
 	if ((rc = qemu_take(r, 4, &version)))
 		return rc;
 	if (version == VERSION_COMPAT)
-		return qemu_fail(r, 4, "a stream of version 2, from before QEMU 0.11");
+		return qemu_fail(r, start + 4, "a stream of version 2, from before QEMU 0.11");
 	if (version != VERSION)
-		return qemu_fail(r, 4, "a stream of an unknown version");
-	return qemu_add_raw(r, 0);
+		return qemu_fail(r, start + 4, "a stream of an unknown version");
+	return qemu_add_raw(r, start);
 }
 
 static int read_command(struct qemu_reader *r)
@@ -400,6 +400,7 @@ int qemu_stream_read(struct qemu_stream *s, int fd, const struct qemu_read_optio
 
 	memset(s, 0, sizeof(*s));
 	s->source.fd = -1;
+	s->start = r.pos = r.opt->start;
 	rc = vms_tree_init(&s->tree, reterr);
 	if (!rc)
 		rc = source_init(&s->source, fd, reterr);

@@ -948,3 +948,40 @@ Test(undescribed, the_vmdescription_can_be_taken_out)
 	close(fd);
 	sb_deinit(&b);
 }
+
+/* -- inside another file -- */
+
+Test(stream, one_that_begins_inside_a_file_is_read_and_written_without_what_stands_before)
+{
+	const struct qemu_read_options opt = { .start = 333 };
+	struct stream_builder b;
+	struct opened o;
+	uint8_t *file, *again;
+	size_t len;
+
+	sb_init(&b);
+	sb_everything(&b, true, true, 0);
+	file = calloc(1, 333 + b.out.size);
+	cr_assert(file);
+	memcpy(file + 333, b.out.data, b.out.size);
+	cr_assert_eq(sc_open_bytes(&o, file, 333 + b.out.size, &opt), 0, "%s", o.err.text);
+	again = sc_write(&o, &len);
+	cr_assert(again, "%s", o.err.text);
+	cr_expect_eq(len, b.out.size);
+	cr_expect(!memcmp(again, b.out.data, len));
+	free(again);
+	sc_close(&o);
+	free(file);
+	sb_deinit(&b);
+}
+
+Test(stream, a_start_behind_the_end_is_an_empty_stream)
+{
+	const struct qemu_read_options opt = { .start = 10 };
+	struct opened o;
+
+	cr_expect_eq(sc_open_bytes(&o, "QEVM", 4, &opt), -EBADMSG);
+	cr_expect_eq(o.err.offset, 10);
+	cr_expect(strstr(o.err.text, "empty"), "%s", o.err.text);
+	sc_close(&o);
+}
