@@ -22,7 +22,7 @@ B         := $(O)$(if $(SAN),/san)
 comma     := ,
 Q         := $(if $(V),,@)
 say        = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
-packages  := jansson libcbor
+packages  := jansson libcbor libxml-2.0 zlib liblzma libzstd lzo2
 goals     := $(or $(MAKECMDGOALS),all)
 
 WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith $(if $(WERROR),-Werror)
@@ -128,7 +128,7 @@ $(O)/packages.mk: scripts/setup $(firstword $(MAKEFILE_LIST))
 	$(Q)scripts/setup build
 	$(Q)mkdir -p $(@D)
 	$(Q){ echo "pkg_cflags := $$(pkg-config --cflags $(packages))" && \
-		echo "pkg_libs := $$(pkg-config --libs $(packages))"; } >$@
+		echo "pkg_libs := $$(pkg-config --libs $(packages)) -lbz2"; } >$@
 
 flags = $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
 $(B)/.flags: FORCE
