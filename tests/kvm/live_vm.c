@@ -108,7 +108,8 @@ static void configure(struct live_vm *l, const struct live_config *config)
 	s->level_cpu = config->ncpus - 1;
 	s->ipis = !config->quiet;
 	s->tells = config->tells;
-	s->pit_count = config->quiet ? 0 : PIT_COUNT;
+	s->pit_count = config->pit_count ? config->pit_count : config->quiet ? 0
+									     : PIT_COUNT;
 	for (unsigned int i = 0; i < config->ncpus; i++) {
 		s->cpu[i].spins = config->spins >> i & 1;
 		s->cpu[i].period_ns = (config->period_ns ? config->period_ns : PERIOD_NS) + 100000 * i;

@@ -41,6 +41,7 @@ struct live_config {
 	unsigned int ncpus;
 	bool x2apic;
 	bool tells;                  /* shots; not quiet in that */
+	uint32_t pit_count;          /* of a periodic PIT; 0: 5 ms, none where it is quiet */
 	uint32_t period_ns;          /* of the first timer; 0: some ms */
 	bool quiet;                  /* no timers, IPIs, PIT */
 	unsigned int spins;          /* bit per CPU: it does not halt */

@@ -102,3 +102,59 @@ Test(live_phase, a_moved_timer_interrupts_when_it_was_to, .init = vm_have_kvm)
 				compare((enum vmm_mode)from, (enum vmm_mode)to, stopped, rounds);
 	}
 }
+
+/* ---- the PIT, whose phase the kernel keeps for itself ---- */
+
+#define PIT_COUNT 47727 /* 40 ms */
+#define PIT_MOVES 30
+#define PIT_MOVES_FULL 1000
+#define PIT_LOST 15 /* moves in which one may be missed */
+#define PIT_ATTEMPTS 4
+
+static bool ticked(const struct live_vm *l)
+{
+	return l->shared->cpu[0].pit == shot;
+}
+
+/* By the machine's clock, from one tick on. */
+static int64_t next_tick(void)
+{
+	shot = live.shared->cpu[0].pit + 1;
+	cr_assert(live_vm_wait(&live, ticked));
+	return vmm_now_ns(live.vmm);
+}
+
+/* Ticks that were missed; never are there too many. */
+static int64_t missed(unsigned int moves, uint64_t *seed)
+{
+	struct live_config config = { .mode = VMM_USERSPACE, .ncpus = 1, .quiet = true, .pit_count = PIT_COUNT };
+	struct pit_channel channel = { .mode = 2, .count = PIT_COUNT };
+	int64_t period = (int64_t)pit_period_ns(&channel), begun, expected, ticks;
+	uint32_t first;
+
+	live_vm_start(&live, &config);
+	begun = next_tick();
+	first = shot;
+	for (unsigned int i = 0; i < moves; i++) {
+		live_sleep_us((unsigned int)(vm_random(seed) % 60000));
+		live_vm_move(&live, (enum vmm_mode)((vmm_mode(live.vmm) + 1 + vm_random(seed) % 2) % 3));
+	}
+	expected = (next_tick() - begun + period / 2) / period;
+	ticks = shot - first;
+	live_vm_end(&live);
+	printf("%lld ticks of %lld in %u moves\n", (long long)ticks, (long long)expected, moves);
+	cr_expect_leq(ticks, expected);
+	return expected - ticks;
+}
+
+Test(live_phase, the_pit_ticks_on_through_all_modes, .init = vm_have_kvm)
+{
+	unsigned int moves = getenv("IRQSHIFT_FULL") ? PIT_MOVES_FULL : PIT_MOVES;
+	int64_t lost = INT64_MAX;
+	uint64_t seed = vm_seed();
+
+	/* A CPU that the host keeps from running for two periods misses one: no verdict. */
+	for (unsigned int i = 0; i < PIT_ATTEMPTS && lost > moves / PIT_LOST; i++)
+		lost = missed(moves, &seed);
+	cr_expect_leq(lost, moves / PIT_LOST);
+}

@@ -32,6 +32,13 @@ struct kvm_side {
 	uint32_t ids[VMM_MAX_CPUS];
 	struct kvm_run *runs[VMM_MAX_CPUS];
 	uint64_t tsc_offset[VMM_MAX_CPUS]; /* guest's TSC less the host's */
+	/*
+	 * VMM_KERNEL: the PIT's channel 0 as a move left it. Its period in ns, 0: unknown; by the machine's clock, when its last
+	 * tick was due that was made, and when KVM began the period that it counts.
+	 */
+	uint8_t pit_mode;
+	uint32_t pit_count;
+	int64_t pit_period, pit_given, pit_began;
 	/* Of the port: its ioctl, and when it read a LAPIC last. */
 	int (*call)(struct kvm_port *port, enum kvm_target target, unsigned int vcpu, unsigned long request, void *arg,
 		    size_t size);
@@ -114,6 +121,15 @@ enum irqchip_mode kvm_side_irqchip_mode(enum vmm_mode mode);
 /* chips.c: the emulated controllers of a VM. */
 int chips_init(struct kvm_side *side);
 uint64_t chips_read_tsc_offset(int vcpu);
+
+/*
+ * kernel_pit.c: kernel_pit_begin - a state was put into the kernel's PIT. kernel_pit_tick - its first period there is over.
+ * kernel_pit_flush - before it is read: ticks that are due, are in the chips. kernel_pit_end - a state that is about to leave the kernel gets the phase that the kernel does not tell.
+ */
+void kernel_pit_begin(struct kvm_side *side, const struct irqchip_state *s);
+void kernel_pit_tick(struct kvm_side *side);
+void kernel_pit_flush(struct kvm_side *side);
+void kernel_pit_end(const struct kvm_side *side, const struct irqchip_state *from, struct irqchip_state *to);
 
 /* cpu_state.c: all of a vCPU that has nothing to do with interrupts. */
 struct cpu_state {

@@ -66,6 +66,8 @@ static int read_old(struct migration *m, struct irqs_error *reterr)
 		rc = vcpu_take_events(old, i);
 	if (rc)
 		return irqs_fail_errno(reterr, -rc, "events of the vCPUs");
+	if (old->mode == VMM_KERNEL)
+		kernel_pit_flush(old);
 	rc = kvm_gather(&old->own.port, &old->probe, &options, &m->from, reterr);
 	if (!rc && old->mode != VMM_USERSPACE)
 		agree_on_now(m);
@@ -100,6 +102,8 @@ static int transform(struct migration *m, struct irqs_error *reterr)
 {
 	int rc = kvm_move(&m->from, &m->target, &m->to, &m->report, reterr);
 
+	if (m->old->mode == VMM_KERNEL)
+		kernel_pit_end(m->old, &m->from, &m->to);
 	/* The machine's routes are known to both sides, and in the new VM already. */
 	m->to.nroutes = 0;
 	return rc;
@@ -135,6 +139,8 @@ static int write_new(struct migration *m, struct irqs_error *reterr)
 		m->v->cpus[i].interruptible = m->cpus[i].regs.rflags & EFLAGS_IF;
 	}
 	timer_clear(m->v);
+	if (!rc && new->mode == VMM_KERNEL)
+		kernel_pit_begin(new, &m->to);
 	if (rc || new->mode == VMM_KERNEL)
 		return rc;
 	m->to.lines = m->v->lines;

@@ -41,7 +41,10 @@ void timer_clear(struct vmm *v)
 static void expire(struct vmm *v, unsigned int timer)
 {
 	v->deadlines[timer] = LAPIC_MODEL_NEVER;
-	irqchip_model_expired(&v->side->model, timer == VMM_MAX_CPUS ? IRQCHIP_MODEL_PIT : timer);
+	if (v->side->mode == VMM_KERNEL)
+		kernel_pit_tick(v->side);
+	else
+		irqchip_model_expired(&v->side->model, timer == VMM_MAX_CPUS ? IRQCHIP_MODEL_PIT : timer);
 }
 
 /* What is due; the time of what comes next. */
