@@ -7,13 +7,15 @@
 #include "live_vm.h"
 #include "vm.h"
 
-#define ROUNDS 30
+#define ROUNDS 15
 #define ROUNDS_FULL 1000
 #define PERIOD_NS 40000000 /* more than it takes to make a VM on a busy host */
 
 /* Of medians. In a new VM the handler's pages are mapped anew, which takes its time. */
 #define EARLY_NS 20000
 #define LATER_NS 500000
+
+#define ATTEMPTS 4
 
 TestSuite(live_phase, .timeout = 3600);
 
@@ -80,13 +82,18 @@ static int64_t median_late(enum vmm_mode from, int to, unsigned int rounds)
 	return all[rounds / 2];
 }
 
-static void compare(enum vmm_mode from, enum vmm_mode to, int64_t stopped, unsigned int rounds)
+/* Both at nearly the same time; a host that others keep busy says nothing, and is asked again. */
+static void compare(enum vmm_mode from, enum vmm_mode to, unsigned int rounds)
 {
-	int64_t moved = median_late(from, (int)to, rounds);
+	int64_t moved = INT64_MAX, stopped = 0;
 
+	for (unsigned int i = 0; i < ATTEMPTS && moved > stopped + LATER_NS; i++) {
+		stopped = median_late(from, -1, rounds);
+		moved = median_late(from, (int)to, rounds);
+		cr_expect_geq(moved, -EARLY_NS);
+	}
 	printf("%s to %s: %.0f us late; stopped for a moment: %.0f us\n", live_mode_name(from), live_mode_name(to),
 	       (double)moved / 1e3, (double)stopped / 1e3);
-	cr_expect_geq(moved, -EARLY_NS);
 	cr_expect_leq(moved, stopped + LATER_NS);
 }
 
@@ -94,13 +101,10 @@ Test(live_phase, a_moved_timer_interrupts_when_it_was_to, .init = vm_have_kvm)
 {
 	unsigned int rounds = getenv("IRQSHIFT_FULL") ? ROUNDS_FULL : ROUNDS;
 
-	for (int from = VMM_KERNEL; from <= VMM_USERSPACE; from++) {
-		int64_t stopped = median_late((enum vmm_mode)from, -1, rounds);
-
+	for (int from = VMM_KERNEL; from <= VMM_USERSPACE; from++)
 		for (int to = VMM_KERNEL; to <= VMM_USERSPACE; to++)
 			if (to != from)
-				compare((enum vmm_mode)from, (enum vmm_mode)to, stopped, rounds);
-	}
+				compare((enum vmm_mode)from, (enum vmm_mode)to, rounds);
 }
 
 /* ---- the PIT, whose phase the kernel keeps for itself ---- */
@@ -109,7 +113,6 @@ Test(live_phase, a_moved_timer_interrupts_when_it_was_to, .init = vm_have_kvm)
 #define PIT_MOVES 30
 #define PIT_MOVES_FULL 1000
 #define PIT_LOST 15 /* moves in which one may be missed */
-#define PIT_ATTEMPTS 4
 
 static bool ticked(const struct live_vm *l)
 {
@@ -154,7 +157,7 @@ Test(live_phase, the_pit_ticks_on_through_all_modes, .init = vm_have_kvm)
 	uint64_t seed = vm_seed();
 
 	/* A CPU that the host keeps from running for two periods misses one: no verdict. */
-	for (unsigned int i = 0; i < PIT_ATTEMPTS && lost > moves / PIT_LOST; i++)
+	for (unsigned int i = 0; i < ATTEMPTS && lost > moves / PIT_LOST; i++)
 		lost = missed(moves, &seed);
 	cr_expect_leq(lost, moves / PIT_LOST);
 }
