@@ -47,7 +47,6 @@ cli_src := $(wildcard cli/*.c)
 private_headers := stream/qemu_device.h
 private_headers += stream/qemu_layout.h
 private_headers += vmstate/layout.h
-private_headers += stream/qemu_ram.h
 private_headers += stream/qemu_scan.h
 private_headers += stream/section_json.h
 private_headers += apic/cpu_descs.h

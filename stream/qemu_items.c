@@ -67,7 +67,7 @@ int qemu_add_ram(struct qemu_reader *r, uint64_t start)
 		return rc;
 	item = &r->s->items[r->s->nitems - 1];
 	item->ram = true;
-	item->at_fixed_offset |= r->ram_mode.mapped_ram;
+	item->at_fixed_offset |= r->walk.mode.mapped_ram;
 	return 0;
 }
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "stream/qemu_ram.h"
-
+/* The data of a "ram" section (migration/ram.c, section version 4), step by step. */
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/endian.h"
+#include "stream/qemu_walk_priv.h"
 
 #define PAGE_SIZE 4096u
 
@@ -21,76 +20,61 @@ enum {
 	RAM_MULTIFD_FLUSH = 0x200,
 };
 
+#define WORD 8u
 #define XBZRLE_ENCODING 0x01
+#define XBZRLE_HEADER 3u
+#define COMPRESS_HEADER 4u
 #define MAPPED_RAM_HEADER 28u
 #define MAPPED_RAM_VERSION 1u
 
-struct walk {
-	struct source *src;
-	uint64_t pos;
-	struct qemu_ram_mode *mode;
-	struct qemu_ram *ram;
-	struct irqs_error *reterr;
-};
+static qemu_walk_fn on_word, on_block_name, on_used, on_page_size, on_mapped, on_page_name, on_xbzrle, on_compressed;
 
-static int take(struct walk *w, size_t width, uint64_t *ret)
-{
-	const uint8_t *p;
-	int rc = source_peek(w->src, w->pos, width, &p, w->reterr);
-
-	if (rc)
-		return rc;
-	*ret = get_be(p, width);
-	w->pos += width;
-	return 0;
-}
-
-static int skip(struct walk *w, uint64_t len)
-{
-	if (w->pos > w->src->size || len > w->src->size - w->pos)
-		return irqs_fail(w->reterr, IRQS_MALFORMED, (int64_t)w->src->size, "ram",
-				 "the input ends here: %" PRIu64 " bytes at %" PRIu64 " were expected", len, w->pos);
-	w->pos += len;
-	return 0;
-}
-
-static int fail(struct walk *w, uint64_t at, const char *what)
+static int fail(struct qemu_walk *w, uint64_t at, const char *what)
 {
 	return irqs_fail(w->reterr, IRQS_MALFORMED, (int64_t)at, "ram", "%s", what);
 }
 
-/* The length-prefixed name of a block. */
-static int take_block_name(struct walk *w)
-{
-	uint64_t len = 0, at = w->pos;
-	int rc = take(w, 1, &len);
+/* ---- the list of blocks ---- */
 
-	if (rc)
-		return rc;
-	if (!len)
-		return fail(w, at, "a block without a name");
-	return skip(w, len);
+static void next_block(struct qemu_walk *w)
+{
+	if (w->blocks_left)
+		qemu_walk_next(w, on_block_name, 1);
+	else
+		qemu_walk_next(w, on_word, WORD);
 }
 
-/* The mapped-ram header, then the bitmap and the pages at the offsets that it names. */
-static int take_mapped_block(struct walk *w, uint64_t used)
+static int on_block_name(struct qemu_walk *w, const uint8_t *p)
 {
-	uint64_t at = w->pos, version = 0, page_size = 0, bitmap = 0, pages = 0;
-	int rc;
+	if (!*p)
+		return fail(w, w->pos, "a block without a name");
+	qemu_walk_next(w, on_used, 8);
+	w->skip = *p;
+	return 0;
+}
 
-	if ((rc = take(w, 4, &version)) || (rc = take(w, 8, &page_size)) || (rc = take(w, 8, &bitmap)) ||
-	    (rc = take(w, 8, &pages)))
-		return rc;
-	if (version != MAPPED_RAM_VERSION)
-		return fail(w, at, "a mapped-ram header of unknown version");
-	if (!bitmap && !pages && w->mode->ignore_shared)
-		return 0; /* an ignored shared block has no space in the file */
-	if (!page_size || bitmap < w->pos || pages < bitmap)
-		return fail(w, at, "a mapped-ram header that points backwards");
-	if (pages > w->src->size || used > w->src->size - pages)
-		return fail(w, at, "a mapped-ram block beyond the end of the input");
-	w->pos = pages + used;
-	w->ram->mapped_bytes += used;
+/* Behind a block's length and the page size that may follow. */
+static void next_of_block(struct qemu_walk *w)
+{
+	if (w->mode.mapped_ram)
+		qemu_walk_next(w, on_mapped, MAPPED_RAM_HEADER);
+	else
+		next_block(w);
+	if (w->mode.ignore_shared)
+		w->skip = 8; /* the block's address */
+}
+
+static int on_used(struct qemu_walk *w, const uint8_t *p)
+{
+	w->used = get_be(p, 8);
+	if (!w->used || w->used > w->blocks_left)
+		return fail(w, w->at, "the blocks' lengths do not add up to the announced size");
+	w->blocks_left -= w->used;
+	w->ram->blocks++;
+	if (w->mode.postcopy_advised)
+		qemu_walk_next(w, on_page_size, 8);
+	else
+		next_of_block(w);
 	return 0;
 }
 
@@ -99,128 +83,138 @@ static int take_mapped_block(struct walk *w, uint64_t used)
  * host's), told from what else may follow by its value: a name starts with a length that is not 0, and the
  * flag words that may follow are smaller than any page.
  */
-static void skip_page_size(struct walk *w)
+static int on_page_size(struct qemu_walk *w, const uint8_t *p)
 {
-	const uint8_t *p;
-	uint64_t v;
+	uint64_t v = get_be(p, 8);
 
-	if (source_peek(w->src, w->pos, 8, &p, NULL))
-		return;
-	v = get_be(p, 8);
-	if (v >= PAGE_SIZE && v <= UINT64_C(1) << 40 && !(v & (v - 1)))
-		w->pos += 8;
+	w->keep = v < PAGE_SIZE || v > UINT64_C(1) << 40 || (v & (v - 1));
+	next_of_block(w);
+	return 0;
 }
 
-static int take_block_list(struct walk *w, uint64_t total, uint64_t at)
+/* The mapped-ram header, then the bitmap and the pages at the offsets that it names. */
+static int on_mapped(struct qemu_walk *w, const uint8_t *p)
 {
-	int rc = 0;
+	uint64_t version = get_be(p, 4), page_size = get_be(p + 4, 8), bitmap = get_be(p + 12, 8),
+		 pages = get_be(p + 20, 8), end = w->pos + MAPPED_RAM_HEADER;
 
-	w->ram->total_bytes = total;
-	while (total && !rc) {
-		uint64_t used = 0;
-
-		if ((rc = take_block_name(w)) || (rc = take(w, 8, &used)))
-			return rc;
-		if (!used || used > total)
-			return fail(w, at, "the blocks' lengths do not add up to the announced size");
-		total -= used;
-		w->ram->blocks++;
-		if (w->mode->postcopy_advised)
-			skip_page_size(w);
-		if (w->mode->ignore_shared)
-			rc = skip(w, 8);
-		if (!rc && w->mode->mapped_ram)
-			rc = take_mapped_block(w, used);
-	}
-	return rc;
+	if (version != MAPPED_RAM_VERSION)
+		return fail(w, w->pos, "a mapped-ram header of unknown version");
+	next_block(w);
+	if (!bitmap && !pages && w->mode.ignore_shared)
+		return 0; /* an ignored shared block has no space in the file */
+	if (!page_size || bitmap < end || pages < bitmap)
+		return fail(w, w->pos, "a mapped-ram header that points backwards");
+	if (pages > w->size || w->used > w->size - pages)
+		return fail(w, w->pos, "a mapped-ram block beyond the end of the input");
+	w->skip = pages + w->used - end;
+	w->ram->mapped_bytes += w->used;
+	return 0;
 }
 
-static int take_xbzrle(struct walk *w)
+/* ---- pages ---- */
+
+/* The page's data, behind @name bytes of its block's name. */
+static void next_page_data(struct qemu_walk *w, uint64_t name)
 {
-	uint64_t encoding = 0, len = 0, at = w->pos;
-	int rc;
-
-	if ((rc = take(w, 1, &encoding)) || (rc = take(w, 2, &len)))
-		return rc;
-	if (encoding != XBZRLE_ENCODING || len > PAGE_SIZE)
-		return fail(w, at, "an XBZRLE page with a bad header");
-	w->ram->xbzrle_pages++;
-	return skip(w, len);
-}
-
-static int take_compressed(struct walk *w)
-{
-	uint64_t len = 0, at = w->pos;
-	int rc = take(w, 4, &len);
-
-	if (rc)
-		return rc;
-	if (!len || len > 2 * PAGE_SIZE) /* zlib's bound for a page is a little above a page */
-		return fail(w, at, "a compressed page with a bad length");
-	w->ram->compressed_pages++;
-	return skip(w, len);
-}
-
-static int take_page(struct walk *w, uint32_t flags, uint64_t at)
-{
-	uint32_t kind = flags & ~(uint32_t)RAM_CONTINUE;
-
-	if (kind != RAM_ZERO && kind != RAM_PAGE && kind != RAM_XBZRLE && kind != RAM_COMPRESS_PAGE)
-		return irqs_fail(w->reterr, IRQS_MALFORMED, (int64_t)at, "ram",
-				 "unknown flags 0x%" PRIx32 " in an address word", flags);
-	if (!(flags & RAM_CONTINUE)) {
-		int rc = take_block_name(w);
-
-		if (rc)
-			return rc;
-		w->mode->block_named = true;
-	} else if (!w->mode->block_named) {
-		return fail(w, at, "a page that continues a block, but no block was named");
-	}
-	switch (kind) {
+	switch (w->kind) {
 	case RAM_ZERO:
 		w->ram->zero_pages++;
-		return skip(w, 1);
+		qemu_walk_next(w, on_word, WORD);
+		w->skip = name + 1;
+		break;
 	case RAM_PAGE:
 		w->ram->normal_pages++;
-		return skip(w, PAGE_SIZE);
+		qemu_walk_next(w, on_word, WORD);
+		w->skip = name + PAGE_SIZE;
+		break;
 	case RAM_XBZRLE:
-		return take_xbzrle(w);
+		qemu_walk_next(w, on_xbzrle, XBZRLE_HEADER);
+		w->skip = name;
+		break;
 	default:
-		return take_compressed(w);
+		qemu_walk_next(w, on_compressed, COMPRESS_HEADER);
+		w->skip = name;
 	}
 }
 
-int qemu_ram_walk(struct source *src, uint64_t *offset, struct qemu_ram_mode *mode, struct qemu_ram *ram,
-		  struct irqs_error *reterr)
+static int on_page_name(struct qemu_walk *w, const uint8_t *p)
 {
-	struct walk w = { .src = src, .pos = *offset, .mode = mode, .ram = ram, .reterr = reterr };
+	if (!*p)
+		return fail(w, w->pos, "a block without a name");
+	w->mode.block_named = true;
+	next_page_data(w, *p);
+	return 0;
+}
 
-	ram->sections++;
-	for (;;) {
-		uint64_t word = 0, at = w.pos;
-		uint32_t flags;
-		int rc = take(&w, 8, &word);
+static int on_xbzrle(struct qemu_walk *w, const uint8_t *p)
+{
+	uint64_t len = get_be(p + 1, 2);
 
-		if (rc)
-			return rc;
-		flags = word & (PAGE_SIZE - 1);
-		switch (flags) {
-		case RAM_EOS:
-			*offset = w.pos;
-			return 0;
-		case RAM_MULTIFD_FLUSH:
-			break;
-		case RAM_MEM_SIZE:
-			rc = take_block_list(&w, word & ~(uint64_t)(PAGE_SIZE - 1), at);
-			break;
-		case RAM_HOOK:
-			return irqs_fail(reterr, IRQS_REFUSED, (int64_t)at, "ram",
-					 "an RDMA migration: its pages are not in the stream");
-		default:
-			rc = take_page(&w, flags, at);
-		}
-		if (rc)
-			return rc;
+	if (p[0] != XBZRLE_ENCODING || len > PAGE_SIZE)
+		return fail(w, w->pos, "an XBZRLE page with a bad header");
+	w->ram->xbzrle_pages++;
+	qemu_walk_next(w, on_word, WORD);
+	w->skip = len;
+	return 0;
+}
+
+static int on_compressed(struct qemu_walk *w, const uint8_t *p)
+{
+	uint64_t len = get_be(p, 4);
+
+	if (!len || len > 2 * PAGE_SIZE) /* zlib's bound for a page is a little above a page */
+		return fail(w, w->pos, "a compressed page with a bad length");
+	w->ram->compressed_pages++;
+	qemu_walk_next(w, on_word, WORD);
+	w->skip = len;
+	return 0;
+}
+
+static int begin_page(struct qemu_walk *w, uint32_t flags)
+{
+	w->kind = flags & ~(uint32_t)RAM_CONTINUE;
+	if (w->kind != RAM_ZERO && w->kind != RAM_PAGE && w->kind != RAM_XBZRLE && w->kind != RAM_COMPRESS_PAGE)
+		return irqs_fail(w->reterr, IRQS_MALFORMED, (int64_t)w->at, "ram",
+				 "unknown flags 0x%" PRIx32 " in an address word", flags);
+	if (!(flags & RAM_CONTINUE))
+		qemu_walk_next(w, on_page_name, 1);
+	else if (w->mode.block_named)
+		next_page_data(w, 0);
+	else
+		return fail(w, w->at, "a page that continues a block, but no block was named");
+	return 0;
+}
+
+/* ---- words ---- */
+
+static int on_word(struct qemu_walk *w, const uint8_t *p)
+{
+	uint64_t word = get_be(p, WORD);
+	uint32_t flags = word & (PAGE_SIZE - 1);
+
+	w->at = w->pos;
+	switch (flags) {
+	case RAM_EOS:
+		qemu_walk_footer(w, w->id);
+		return 0;
+	case RAM_MULTIFD_FLUSH:
+		w->multifd = true;
+		return 0;
+	case RAM_MEM_SIZE:
+		w->blocks_left = w->ram->total_bytes = word & ~(uint64_t)(PAGE_SIZE - 1);
+		next_block(w);
+		return 0;
+	case RAM_HOOK:
+		return irqs_fail(w->reterr, IRQS_REFUSED, (int64_t)w->at, "ram",
+				 "an RDMA migration: its pages are not in the stream");
+	default:
+		return begin_page(w, flags);
 	}
+}
+
+void qemu_ram_begin(struct qemu_walk *w)
+{
+	w->ram->sections++;
+	qemu_walk_next(w, on_word, WORD);
 }

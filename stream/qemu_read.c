@@ -15,21 +15,6 @@
 /* The device part of a stream without vmdescription is held whole. */
 #define DEVICE_PART_MAX ((uint64_t)64 << 20)
 
-/* enum qemu_vm_cmd in migration/savevm.c. */
-enum {
-	CMD_OPEN_RETURN_PATH = 1,
-	CMD_PING = 2,
-	CMD_POSTCOPY_ADVISE = 3,
-	CMD_POSTCOPY_LISTEN = 4,
-	CMD_POSTCOPY_RUN = 5,
-	CMD_POSTCOPY_RAM_DISCARD = 6,
-	CMD_PACKAGED = 7,
-	CMD_ENABLE_COLO = 8,
-	CMD_POSTCOPY_RESUME = 9,
-	CMD_RECV_BITMAP = 10,
-	CMD_SWITCHOVER_START = 11,
-};
-
 static int read_header(struct qemu_reader *r)
 {
 	uint64_t magic, version, start = r->pos;
@@ -47,41 +32,6 @@ static int read_header(struct qemu_reader *r)
 		return qemu_fail(r, start + 4, "a stream of version 2, from before QEMU 0.11");
 	if (version != VERSION)
 		return qemu_fail(r, start + 4, "a stream of an unknown version");
-	return qemu_add_raw(r, start);
-}
-
-static int read_command(struct qemu_reader *r)
-{
-	uint64_t cmd, len, start = r->pos++;
-	int rc;
-
-	if ((rc = qemu_take(r, 2, &cmd)) || (rc = qemu_take(r, 2, &len)))
-		return rc;
-	switch (cmd) {
-	case CMD_POSTCOPY_ADVISE:
-		r->ram_mode.postcopy_advised = true;
-		break;
-	case CMD_OPEN_RETURN_PATH:
-	case CMD_PING:
-	case CMD_SWITCHOVER_START:
-		break;
-	case CMD_POSTCOPY_LISTEN:
-	case CMD_POSTCOPY_RUN:
-	case CMD_POSTCOPY_RAM_DISCARD:
-	case CMD_PACKAGED:
-	case CMD_POSTCOPY_RESUME:
-	case CMD_RECV_BITMAP:
-		return irqs_fail(r->reterr, IRQS_REFUSED, (int64_t)start, NULL,
-				 "a postcopy migration: its pages come after its devices (save with postcopy-ram off)");
-	case CMD_ENABLE_COLO:
-		return irqs_fail(r->reterr, IRQS_REFUSED, (int64_t)start, NULL,
-				 "a COLO migration: it has no end (save with x-colo off)");
-	default:
-		return irqs_fail(r->reterr, IRQS_MALFORMED, (int64_t)start, NULL, "unknown command %" PRIu64, cmd);
-	}
-	if (len > r->s->source.size - r->pos)
-		return qemu_fail(r, r->s->source.size, "the input ends inside a command");
-	r->pos += len;
 	return qemu_add_raw(r, start);
 }
 
@@ -106,27 +56,16 @@ static int read_section_name(struct qemu_reader *r, char name[256], uint32_t *in
 	return 0;
 }
 
-/* The footer; the first section of a stream decides whether there are any. */
 static int read_footer(struct qemu_reader *r, uint32_t section_id)
 {
-	uint64_t mark, id;
 	int rc;
 
-	rc = qemu_peek(r, r->pos, 1, &mark);
-	if (rc)
-		return rc;
-	if (!r->know_footers) {
-		r->know_footers = true;
-		r->s->has_footers = mark == QEMU_VM_SECTION_FOOTER;
-	}
-	if (!r->s->has_footers)
-		return 0;
-	if (mark != QEMU_VM_SECTION_FOOTER)
-		return qemu_fail(r, r->pos, "no section footer where the section should end");
-	r->pos++;
-	if ((rc = qemu_take(r, 4, &id)))
-		return rc;
-	return id == section_id ? 0 : qemu_fail(r, r->pos - 4, "the footer of another section");
+	r->walk.pos = r->pos;
+	qemu_walk_footer(&r->walk, section_id);
+	rc = qemu_walk_section(&r->walk, &r->s->source);
+	r->pos = r->walk.pos;
+	r->s->has_footers = r->walk.has_footers;
+	return rc;
 }
 
 /* From behind the first section of RAM to the devices, when the end of the stream says where they begin. */
@@ -137,7 +76,7 @@ static int skip_ram(struct qemu_reader *r)
 
 	if (!r->opt->skip_ram || !r->s->has_vmdesc || !r->s->has_footers)
 		return 0;
-	rc = qemu_tail_find(&r->s->source, &r->vmdesc, r->vmdesc_offset, r->ram_id, &end, r->reterr);
+	rc = qemu_tail_find(&r->s->source, &r->vmdesc, r->vmdesc_offset, r->walk.ram_id, &end, r->reterr);
 	if (rc || end <= start)
 		return rc == -ENOENT ? 0 : rc;
 	r->s->ram.skipped = true;
@@ -145,35 +84,20 @@ static int skip_ram(struct qemu_reader *r)
 	return qemu_add_ram(r, start);
 }
 
-static int read_iterable(struct qemu_reader *r, uint64_t type)
+/* A command, or a section of RAM. */
+static int read_walked(struct qemu_reader *r, uint64_t type)
 {
-	uint64_t start = r->pos++, id;
-	uint32_t instance, version;
-	char name[256];
-	int rc = qemu_take(r, 4, &id);
+	uint64_t start = r->pos;
+	int rc;
 
+	r->walk.pos = start;
+	qemu_walk_begin(&r->walk);
+	rc = qemu_walk_section(&r->walk, &r->s->source);
 	if (rc)
 		return rc;
-	if (type == QEMU_VM_SECTION_START) {
-		rc = read_section_name(r, name, &instance, &version);
-		if (rc)
-			return rc;
-		if (strcmp(name, "ram") != 0)
-			return irqs_fail(r->reterr, IRQS_REFUSED, (int64_t)start, name,
-					 "an iterable section whose format only its device knows");
-		if (version != QEMU_RAM_VERSION)
-			return irqs_fail(r->reterr, IRQS_REFUSED, (int64_t)start, name,
-					 "version %" PRIu32 ", known is %u", version, QEMU_RAM_VERSION);
-		r->have_ram = true;
-		r->ram_id = (uint32_t)id;
-	} else if (!r->have_ram || id != r->ram_id) {
-		return qemu_fail(r, start, "a part of a section that never started");
-	}
-	rc = qemu_ram_walk(&r->s->source, &r->pos, &r->ram_mode, &r->s->ram, r->reterr);
-	if (!rc)
-		rc = read_footer(r, (uint32_t)id);
-	if (!rc)
-		rc = qemu_add_ram(r, start);
+	r->pos = r->walk.pos;
+	r->s->has_footers = r->walk.has_footers;
+	rc = type == QEMU_VM_COMMAND ? qemu_add_raw(r, start) : qemu_add_ram(r, start);
 	return rc || type != QEMU_VM_SECTION_START ? rc : skip_ram(r);
 }
 
@@ -237,7 +161,7 @@ static int read_device(struct qemu_reader *r)
 	const struct vmdesc_device *dev;
 	const json_t *entry = NULL;
 	char name[256];
-	uint32_t instance, version;
+	uint32_t instance = 0, version = 0;
 	int rc = qemu_take(r, 4, &id);
 
 	if (!rc)
@@ -312,13 +236,11 @@ static int read_sections(struct qemu_reader *r)
 		case QEMU_VM_SECTION_START:
 		case QEMU_VM_SECTION_PART:
 		case QEMU_VM_SECTION_END:
-			rc = read_iterable(r, type);
+		case QEMU_VM_COMMAND:
+			rc = read_walked(r, type);
 			break;
 		case QEMU_VM_SECTION_FULL:
 			rc = read_device(r);
-			break;
-		case QEMU_VM_COMMAND:
-			rc = read_command(r);
 			break;
 		case QEMU_VM_EOF:
 			r->pos++;
@@ -408,6 +330,7 @@ int qemu_stream_read(struct qemu_stream *s, int fd, const struct qemu_read_optio
 		rc = read_header(&r);
 	if (!rc)
 		rc = load_vmdesc(&r);
+	r.walk = (struct qemu_walk){ .size = s->source.size, .ram = &s->ram, .reterr = reterr };
 	if (!rc)
 		rc = qemu_read_configuration(&r);
 	if (!rc)

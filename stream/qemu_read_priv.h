@@ -5,8 +5,8 @@
 
 #include "stream/qemu.h"
 #include "stream/qemu_layout.h"
-#include "stream/qemu_ram.h"
 #include "stream/qemu_scan.h"
+#include "stream/qemu_walk_priv.h"
 #include "stream/vmdesc.h"
 
 struct qemu_reader {
@@ -14,10 +14,8 @@ struct qemu_reader {
 	const struct qemu_read_options *opt;
 	struct irqs_error *reterr;
 	uint64_t pos;
-	struct qemu_ram_mode ram_mode;
-	uint32_t ram_id; /* section id of "ram" */
-	bool have_ram, know_footers;
-	struct vmdesc vmdesc; /* of the stream or of a twin */
+	struct qemu_walk walk; /* of what is not a device */
+	struct vmdesc vmdesc;  /* of the stream or of a twin */
 	struct qemu_layouts layouts;
 	bool have_vmdesc, twin;
 	uint64_t vmdesc_offset; /* of the stream's own, or the end of the input */

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "stream/qemu_ram.h"
+#include "stream/qemu_walk_priv.h"
 
 enum { MAPPED = 1,
        IGNORE_SHARED = 2,
@@ -63,33 +63,48 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* All sections of @src, each from its first word on: what a footer would be is not looked for. */
+static void walk(struct source *src, uint8_t mode)
 {
-	struct qemu_ram_mode mode = { 0 };
+	struct irqs_error err = { 0 };
 	struct qemu_ram ram = { 0 };
-	struct irqs_error err;
-	struct source src;
-	uint64_t pos = 0;
+	struct qemu_walk w = {
+		.size = src->size,
+		.ram = &ram,
+		.know_footers = true,
+		.mode = {
+			.mapped_ram = mode & MAPPED,
+			.ignore_shared = mode & IGNORE_SHARED,
+			.postcopy_advised = mode & POSTCOPY,
+		},
+		.reterr = &err,
+	};
 
-	if (!size)
-		return 0;
-	mode.mapped_ram = data[0] & MAPPED;
-	mode.ignore_shared = data[0] & IGNORE_SHARED;
-	mode.postcopy_advised = data[0] & POSTCOPY;
-	if (source_init(&src, file_of(data + 1, size - 1), &err))
-		abort();
 	for (;;) {
-		uint64_t start = pos;
+		uint64_t start = w.pos;
 
 		memset(&err, 0, sizeof(err));
-		if (qemu_ram_walk(&src, &pos, &mode, &ram, &err)) {
-			if (err.status == IRQS_DONE || err.offset > (int64_t)src.size || err.offset < 0)
+		qemu_ram_begin(&w);
+		if (qemu_walk_section(&w, src)) {
+			if (err.status == IRQS_DONE || err.offset > (int64_t)src->size || err.offset < 0)
 				abort();
 			break;
 		}
-		if (pos <= start || pos > src.size)
+		if (w.pos <= start || w.pos > src->size)
 			abort();
 	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct irqs_error err;
+	struct source src;
+
+	if (!size)
+		return 0;
+	if (source_init(&src, file_of(data + 1, size - 1), &err))
+		abort();
+	walk(&src, data[0]);
 	source_deinit(&src);
 	return 0;
 }

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Walking what stands before the devices of a stream, commands and RAM sections (migration/savevm.c, migration/ram.c),
+ * without looking at pages. A walk says what it wants next and is given it: from a file at any offset
+ * (qemu_walk_section()), or out of bytes as they come (stream/relay.c).
+ */
+#ifndef IRQSHIFT_STREAM_QEMU_WALK_PRIV_H
+#define IRQSHIFT_STREAM_QEMU_WALK_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "stream/qemu.h"
+#include "stream/source.h"
+
+#define QEMU_RAM_VERSION 4
+
+/* The most that a step looks at: name, instance and version of a section. */
+#define QEMU_WALK_NEED_MAX (255u + 4 + 4)
+
+/* What the stream said so far of the RAM encoding. */
+struct qemu_ram_mode {
+	bool mapped_ram;       /* capability mapped-ram: pages lie at fixed file offsets */
+	bool ignore_shared;    /* capability x-ignore-shared: block headers carry an address */
+	bool postcopy_advised; /* block headers may carry a page size */
+	bool block_named;      /* some page named its block: "continue" has a meaning */
+};
+
+struct qemu_walk;
+typedef int qemu_walk_fn(struct qemu_walk *w, const uint8_t *p);
+
+struct qemu_walk {
+	uint64_t pos;  /* offset in the input of the next byte */
+	uint64_t skip; /* bytes that come first and are not looked at */
+	size_t need;   /* bytes that the next step then looks at; 0: the section ends here */
+	uint64_t size; /* of the input; UINT64_MAX: not known */
+	struct qemu_ram_mode mode;
+	struct qemu_ram *ram; /* counted up */
+	uint32_t ram_id;      /* section id of "ram" */
+	bool have_ram, ram_ended, know_footers, has_footers;
+	bool return_path; /* the source opened one */
+	bool multifd;     /* pages come by other connections */
+	struct irqs_error *reterr;
+	/* private: */
+	qemu_walk_fn *step;
+	bool keep;                  /* the step took nothing */
+	uint64_t start, at;         /* of the section; of the word or header that is taken apart */
+	uint64_t blocks_left, used; /* of a list of blocks, bytes of RAM */
+	uint32_t id, kind;          /* of the section; of a page */
+	uint8_t type, name_len;
+};
+
+/* qemu_walk_begin - at the type byte of a section that is not a device's: START, PART, END or COMMAND. */
+void qemu_walk_begin(struct qemu_walk *w);
+
+/* qemu_walk_footer - at the end of the section @id. */
+void qemu_walk_footer(struct qemu_walk *w, uint32_t id);
+
+/**
+ * qemu_walk_step - look at @w->need bytes; @w->skip is 0
+ *
+ * Return: how many of them are taken, all or none; -EBADMSG; -EOPNOTSUPP for what cannot be walked.
+ */
+int qemu_walk_step(struct qemu_walk *w, const uint8_t *p);
+
+/* qemu_walk_section - take all steps to the end of the section out of @src. Return: 0; as qemu_walk_step(); -errno. */
+int qemu_walk_section(struct qemu_walk *w, struct source *src);
+
+/* ---- between qemu_walk.c and qemu_ram.c ---- */
+
+/* qemu_walk_next - the next step, and how many bytes it looks at. */
+void qemu_walk_next(struct qemu_walk *w, qemu_walk_fn *step, size_t need);
+
+/* qemu_ram_begin - at the data of a RAM section, which ends in qemu_walk_footer(). */
+void qemu_ram_begin(struct qemu_walk *w);
+
+#endif
