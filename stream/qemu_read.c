@@ -314,7 +314,8 @@ static int load_vmdesc(struct qemu_reader *r)
 	return rc;
 }
 
-int qemu_stream_read(struct qemu_stream *s, int fd, const struct qemu_read_options *opt, struct irqs_error *reterr)
+int qemu_read_rest(struct qemu_stream *s, int fd, const struct qemu_read_options *opt, const struct qemu_walk *before,
+		   struct irqs_error *reterr)
 {
 	static const struct qemu_read_options none;
 	struct qemu_reader r = { .s = s, .opt = opt ? opt : &none, .reterr = reterr };
@@ -330,7 +331,14 @@ int qemu_stream_read(struct qemu_stream *s, int fd, const struct qemu_read_optio
 		rc = read_header(&r);
 	if (!rc)
 		rc = load_vmdesc(&r);
-	r.walk = (struct qemu_walk){ .size = s->source.size, .ram = &s->ram, .reterr = reterr };
+	r.walk = (struct qemu_walk){
+		.size = s->source.size,
+		.ram = &s->ram,
+		.know_footers = before && before->know_footers,
+		.has_footers = before && before->has_footers,
+		.reterr = reterr,
+	};
+	s->has_footers = r.walk.has_footers;
 	if (!rc)
 		rc = qemu_read_configuration(&r);
 	if (!rc)
@@ -342,6 +350,31 @@ int qemu_stream_read(struct qemu_stream *s, int fd, const struct qemu_read_optio
 	free(r.device_part);
 	if (rc)
 		qemu_stream_deinit(s);
+	return rc;
+}
+
+int qemu_stream_read(struct qemu_stream *s, int fd, const struct qemu_read_options *opt, struct irqs_error *reterr)
+{
+	return qemu_read_rest(s, fd, opt, NULL, reterr);
+}
+
+int qemu_read_head(const void *data, size_t len, struct qemu_ram_mode *ret_mode, size_t *ret_size,
+		   struct irqs_error *reterr)
+{
+	struct qemu_stream s = { 0 };
+	struct qemu_reader r = { .s = &s, .reterr = reterr };
+	int rc = vms_tree_init(&s.tree, reterr);
+
+	source_init_memory(&s.source, data, len);
+	if (!rc)
+		rc = read_header(&r);
+	if (!rc)
+		rc = qemu_read_configuration(&r);
+	if (rc == -EBADMSG && s.source.ended)
+		rc = -EAGAIN;
+	*ret_mode = r.walk.mode;
+	*ret_size = r.pos;
+	qemu_stream_deinit(&s);
 	return rc;
 }
 

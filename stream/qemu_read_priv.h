@@ -48,4 +48,20 @@ int qemu_add_node_item(struct qemu_reader *r, uint64_t start, int kind, struct v
 /* qemu_read_configuration - the configuration section, where there is one. */
 int qemu_read_configuration(struct qemu_reader *r);
 
+/**
+ * qemu_read_head - header and configuration of a stream that is still coming
+ * @data: its first bytes
+ * @len: how many are there
+ * @ret_mode: receives what the configuration says of the RAM
+ * @ret_size: receives how many of them the head has
+ *
+ * Return: 0; -EAGAIN when more bytes are needed to say anything; -EBADMSG; -ENOMEM.
+ */
+int qemu_read_head(const void *data, size_t len, struct qemu_ram_mode *ret_mode, size_t *ret_size,
+		   struct irqs_error *reterr);
+
+/* qemu_read_rest - as qemu_stream_read(), of a stream whose RAM was cut out; @before: where the walk over it ended. */
+int qemu_read_rest(struct qemu_stream *s, int fd, const struct qemu_read_options *opt, const struct qemu_walk *before,
+		   struct irqs_error *reterr);
+
 #endif

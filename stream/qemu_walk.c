@@ -69,7 +69,10 @@ void qemu_walk_footer(struct qemu_walk *w, uint32_t id)
 	w->id = id;
 	if (w->type == QEMU_VM_SECTION_END)
 		w->ram_ended = true;
-	qemu_walk_next(w, on_footer, 1);
+	if (w->know_footers && !w->has_footers)
+		finish(w);
+	else
+		qemu_walk_next(w, on_footer, 1);
 }
 
 /* ---- headers ---- */

@@ -90,16 +90,23 @@ int source_init(struct source *s, int fd, struct irqs_error *reterr)
 	return rc;
 }
 
+void source_init_memory(struct source *s, const void *data, size_t size)
+{
+	*s = (struct source){ .fd = -1, .size = size, .borrowed = true, .buf = (uint8_t *)data, .buf_used = size };
+}
+
 void source_deinit(struct source *s)
 {
 	if (s->spooled)
 		close(s->fd);
-	free(s->buf);
+	if (!s->borrowed)
+		free(s->buf);
 	*s = (struct source){ .fd = -1 };
 }
 
-static int fail_short(const struct source *s, uint64_t offset, size_t len, struct irqs_error *reterr)
+static int fail_short(struct source *s, uint64_t offset, size_t len, struct irqs_error *reterr)
 {
+	s->ended = true;
 	return irqs_fail(reterr, IRQS_MALFORMED, (int64_t)s->size, NULL,
 			 "the input ends here: %zu bytes at %" PRIu64 " were expected", len, offset);
 }
@@ -149,7 +156,7 @@ int source_read(struct source *s, uint64_t offset, void *dst, size_t len, struct
 	ssize_t n;
 	int rc;
 
-	if (len <= SOURCE_PEEK_MAX) {
+	if (len <= SOURCE_PEEK_MAX || s->borrowed) {
 		rc = source_peek(s, offset, len, &p, reterr);
 		if (!rc)
 			memcpy(dst, p, len);

@@ -18,8 +18,10 @@
 struct source {
 	int fd;
 	uint64_t size;
+	bool ended; /* something was asked for beyond the end */
 	/* private: */
-	bool spooled; /* fd is ours */
+	bool spooled;  /* fd is ours */
+	bool borrowed; /* buf is the caller's, and all there is */
 	uint8_t *buf;
 	uint64_t buf_offset;
 	size_t buf_used;
@@ -34,6 +36,9 @@ struct source {
  */
 int source_init(struct source *s, int fd, struct irqs_error *reterr);
 void source_deinit(struct source *s);
+
+/* source_init_memory - read from memory that stays the caller's, and unchanged. */
+void source_init_memory(struct source *s, const void *data, size_t size);
 
 /**
  * source_peek - look at bytes
