@@ -65,8 +65,8 @@ void relay_destroy(struct relay *r);
  * @r: the relay
  * @data: they may lie inside the pieces that go on
  * @len: how many
- * @ret: receives the pieces that go on now, in their order; they stay as they are until the next call, or as long as
- *       @data does
+ * @ret: receives the pieces that go on now, in their order; they stay as they are until relay_destroy(), those that
+ *       lie in @data as long as it does
  * @ret_n: receives how many pieces
  *
  * Time is linear in the bytes; the call that completes the device state takes the time of the conversion.
