@@ -149,6 +149,15 @@ struct cli_conversion_options {
 	const char **filters; /* values of --filter, NULL-terminated; NULL: none */
 };
 
+/* cli_conversion_check - whether the hosts make sense, before any input. Return: 0, or the exit status, printed. */
+int cli_conversion_check(const struct cli_conversion_options *opt);
+
+/* cli_conversion_init - load the filters; ends with cli_conversion_deinit(). Return: 0, or the exit status, printed. */
+int cli_conversion_init(struct cli_conversion *c, const struct cli_conversion_options *opt);
+
+/* cli_conversion_run - find the hosts and run the filters. Return: c->rc; the reason is c->error, nothing is printed. */
+int cli_conversion_run(struct cli_conversion *c, const struct cli_conversion_options *opt, struct vms_tree *tree);
+
 /**
  * cli_convert - run the filters over an open input
  *

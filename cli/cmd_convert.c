@@ -4,9 +4,12 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/through.h"
+#include "cli/twin.h"
 #include "stream/output.h"
 
 struct options {
@@ -178,21 +181,26 @@ static int write_stream(const struct cli_input *in, const char *path, struct in_
 	return rc ? cli_fail(&err, NULL) : 0;
 }
 
+/* What was done, as it was asked for. Return: 0 or the exit status. */
+static int tell(const struct cli_conversion *c, const struct options *o)
+{
+	if (o->verbose)
+		cli_print_report(c, stderr);
+	if (o->json && cli_print_report_json(c, stdout))
+		return IRQS_SYSTEM;
+	return o->report ? write_report(c, o->report) : 0;
+}
+
 static int convert(struct cli_input *in, const struct options *o, struct in_place *p)
 {
 	struct cli_conversion c;
-	int status = cli_convert(in, &o->conversion, &c), rc = 0;
+	int status = cli_convert(in, &o->conversion, &c), rc;
 
 	if (status != IRQS_DONE && status != IRQS_REFUSED)
 		return status;
 	if (status == IRQS_REFUSED)
 		cli_fail(&c.error, in->path);
-	if (o->verbose)
-		cli_print_report(&c, stderr);
-	if (o->json && cli_print_report_json(&c, stdout))
-		rc = IRQS_SYSTEM;
-	if (!rc && o->report)
-		rc = write_report(&c, o->report);
+	rc = tell(&c, o);
 	if (!rc && !status)
 		rc = write_stream(in, o->output, p);
 	cli_conversion_deinit(&c);
@@ -249,6 +257,26 @@ static int convert_to_file(const struct options *o)
 	return status;
 }
 
+/* RAM goes through, nothing is kept. */
+static int convert_through(const struct options *o)
+{
+	struct through t;
+	size_t twin_size = 0;
+	char *twin = NULL;
+	int status = o->vmdesc ? cli_read_twin(o->vmdesc, &twin, &twin_size) : 0, rc;
+
+	if (!status)
+		status = through_init(&t, &o->conversion, twin, twin_size, false);
+	if (!status) {
+		status = through_carry(&t, o->input, o->output);
+		rc = t.converted ? tell(&t.conversion, o) : 0;
+		status = status ? status : rc;
+		through_deinit(&t);
+	}
+	free(twin);
+	return status;
+}
+
 static int run(int argc, char **argv)
 {
 	struct options o = { 0 };
@@ -256,8 +284,10 @@ static int run(int argc, char **argv)
 
 	if (status < 0 && o.recover)
 		status = cli_recover(o.input, o.recover);
+	else if (status < 0 && o.in_place)
+		status = convert_in_place(&o);
 	else if (status < 0)
-		status = o.in_place ? convert_in_place(&o) : convert_to_file(&o);
+		status = through_is_wanted(o.input, o.output) ? convert_through(&o) : convert_to_file(&o);
 	free(o.conversion.filters);
 	return status;
 }
@@ -271,7 +301,9 @@ const struct cli_command cmd_convert = {
 		"                  @qemu-VERSION; found from the stream when not given\n"
 		"  --to P          kind of host that shall load it; also FILE or KIND:FILE, what\n"
 		"                  'caps --json' wrote there\n"
-		"  -o, --output F  output; '-' is standard output. Complete or absent, never in between\n"
+		"  -o, --output F  output; '-' is standard output. A file is complete or absent, never in\n"
+		"                  between; from a pipe to a pipe RAM goes through, and the output ends early\n"
+		"                  when the state is refused\n"
 		"  --in-place      change IN itself: only what differs is written, the RAM stays where it is. Killed at\n"
 		"                  any moment, IN is whole, or IN.irqshift-journal beside it makes it whole:\n"
 		"  --recover[=finish|undo]\n"

@@ -34,9 +34,8 @@ static int read_hints(const struct vms_tree *tree, const struct cli_conversion_o
 	return 0;
 }
 
-static int find_profiles(struct cli_input *in, const struct cli_conversion_options *opt, struct cli_conversion *c)
+static int find_profiles(struct vms_tree *tree, const struct cli_conversion_options *opt, struct cli_conversion *c)
 {
-	struct vms_tree *tree = &in->stream.tree;
 	char evidence[256], name[64];
 	bool known;
 	int rc = target_parse(opt->to, &c->to, &c->error);
@@ -58,27 +57,52 @@ static int find_profiles(struct cli_input *in, const struct cli_conversion_optio
 	return rc;
 }
 
-int cli_convert(struct cli_input *in, const struct cli_conversion_options *opt, struct cli_conversion *ret)
+int cli_conversion_init(struct cli_conversion *c, const struct cli_conversion_options *opt)
+{
+	int status;
+
+	*c = (struct cli_conversion){ 0 };
+	status = cli_filters_load(&c->filters, (const char *const *)opt->filters);
+	if (!status)
+		report_init(&c->report);
+	return status;
+}
+
+int cli_conversion_check(const struct cli_conversion_options *opt)
+{
+	struct irqs_error err = { 0 };
+	struct profile p;
+	int rc = target_parse(opt->to, &p, &err);
+
+	if (!rc && opt->from)
+		rc = target_parse(opt->from, &p, &err);
+	return rc ? cli_fail(&err, NULL) : IRQS_DONE;
+}
+
+int cli_conversion_run(struct cli_conversion *c, const struct cli_conversion_options *opt, struct vms_tree *tree)
 {
 	struct filter_options options = {
 		.allow = opt->allow_lossy ? COST_LOSSY : COST_APPROXIMATE,
+		.only = (const char *const *)c->filters.names,
+		.extra = c->filters.extra,
 	};
-	int status;
 
-	*ret = (struct cli_conversion){ 0 };
-	status = cli_filters_load(&ret->filters, (const char *const *)opt->filters);
+	c->rc = find_profiles(tree, opt, c);
+	if (!c->rc)
+		c->rc = filter_convert(tree, &c->from, &c->to, &options, &c->report, &c->error);
+	return c->rc;
+}
+
+int cli_convert(struct cli_input *in, const struct cli_conversion_options *opt, struct cli_conversion *ret)
+{
+	int status = cli_conversion_init(ret, opt), rc;
+
 	if (status)
 		return status;
-	options.only = (const char *const *)ret->filters.names;
-	options.extra = ret->filters.extra;
-	report_init(&ret->report);
-	ret->rc = find_profiles(in, opt, ret);
-	if (!ret->rc)
-		ret->rc = filter_convert(&in->stream.tree, &ret->from, &ret->to, &options, &ret->report,
-					 &ret->error);
-	if (!ret->rc)
+	rc = cli_conversion_run(ret, opt, &in->stream.tree);
+	if (!rc)
 		return IRQS_DONE;
-	if (ret->rc == -EOPNOTSUPP)
+	if (rc == -EOPNOTSUPP)
 		return IRQS_REFUSED;
 	cli_conversion_deinit(ret);
 	return cli_fail(&ret->error, ret->error.status == IRQS_USAGE ? NULL : in->path);

@@ -8,13 +8,14 @@
 #include "apic/registry.h"
 #include "apic/snapshot.h"
 #include "cli/cli.h"
+#include "cli/twin.h"
 #include "stream/native.h"
 #include "stream/tree_json.h"
 
 /* What is looked at to tell the formats apart. */
 #define HEAD_SIZE 64u
 
-static int read_twin(const char *path, char **ret, size_t *size)
+int cli_read_twin(const char *path, char **ret, size_t *size)
 {
 	struct irqs_error err = { 0 };
 	int fd = cli_open_file(path, &err), rc = fd < 0 ? fd : qemu_stream_read_vmdesc(fd, ret, size, &err);
@@ -95,7 +96,7 @@ static int read_whole_input(struct cli_input *in, const char *vmdesc, bool ram)
 	size_t twin_size = 0;
 	char *twin = NULL;
 	struct stat st;
-	int rc = vmdesc ? read_twin(vmdesc, &twin, &twin_size) : 0;
+	int rc = vmdesc ? cli_read_twin(vmdesc, &twin, &twin_size) : 0;
 
 	if (!rc) {
 		rc = read_input(in, twin, twin_size, ram, &err);
