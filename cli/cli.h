@@ -26,7 +26,7 @@ struct cli_command {
 	const char *help;    /* options, one per line */
 };
 
-extern const struct cli_command cmd_convert, cmd_check, cmd_show, cmd_diff, cmd_caps, cmd_schema, cmd_hints,
+extern const struct cli_command cmd_convert, cmd_proxy, cmd_check, cmd_show, cmd_diff, cmd_caps, cmd_schema, cmd_hints,
 	cmd_decode, cmd_dump, cmd_restore, cmd_demo;
 
 /* cli_fail - print the one-line error. Return: its exit status. */
@@ -172,5 +172,8 @@ void cli_print_report(const struct cli_conversion *c, FILE *out);
 
 /* cli_print_report_json - the report as JSON. Return: 0 or -errno. */
 int cli_print_report_json(const struct cli_conversion *c, FILE *out);
+
+/* cli_write_report - the report as JSON into a file. Return: 0, or the exit status after the error was printed. */
+int cli_write_report(const struct cli_conversion *c, const char *path);
 
 #endif

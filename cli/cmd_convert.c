@@ -136,28 +136,6 @@ static int parse(int argc, char **argv, struct options *o)
 	return check_options(o);
 }
 
-static int write_report(const struct cli_conversion *c, const char *path)
-{
-	struct irqs_error err = { 0 };
-	struct output out;
-	FILE *f;
-	int rc = output_open(&out, path, 0666, &err);
-
-	if (rc)
-		return cli_fail(&err, path);
-	f = fdopen(dup(out.fd), "w");
-	rc = f ? cli_print_report_json(c, f) : -errno;
-	if (f && fclose(f) && !rc)
-		rc = -errno;
-	if (rc) {
-		irqs_fail_errno(&err, -rc, "write");
-		output_abort(&out);
-	} else {
-		rc = output_commit(&out, &err);
-	}
-	return rc ? cli_fail(&err, path) : 0;
-}
-
 /* @p: the input's own file, to be changed; NULL: another is written. */
 static int write_stream(const struct cli_input *in, const char *path, struct in_place *p)
 {
@@ -188,7 +166,7 @@ static int tell(const struct cli_conversion *c, const struct options *o)
 		cli_print_report(c, stderr);
 	if (o->json && cli_print_report_json(c, stdout))
 		return IRQS_SYSTEM;
-	return o->report ? write_report(c, o->report) : 0;
+	return o->report ? cli_write_report(c, o->report) : 0;
 }
 
 static int convert(struct cli_input *in, const struct options *o, struct in_place *p)

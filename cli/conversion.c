@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/target.h"
+#include "stream/output.h"
 
 #define FILTER_DETECT "detect"
 #define FILTER_HINTS "hints"
@@ -144,4 +146,26 @@ int cli_print_report_json(const struct cli_conversion *c, FILE *out)
 	rc = fprintf(out, "%s\n", text) < 0 ? -EIO : 0;
 	free(text);
 	return rc;
+}
+
+int cli_write_report(const struct cli_conversion *c, const char *path)
+{
+	struct irqs_error err = { 0 };
+	struct output out;
+	FILE *f;
+	int rc = output_open(&out, path, 0666, &err);
+
+	if (rc)
+		return cli_fail(&err, path);
+	f = fdopen(dup(out.fd), "w");
+	rc = f ? cli_print_report_json(c, f) : -errno;
+	if (f && fclose(f) && !rc)
+		rc = -errno;
+	if (rc) {
+		irqs_fail_errno(&err, -rc, "write");
+		output_abort(&out);
+	} else {
+		rc = output_commit(&out, &err);
+	}
+	return rc ? cli_fail(&err, path) : 0;
 }

@@ -13,6 +13,7 @@
 static const struct cli_command *const commands[] = {
 	&cmd_convert,
 	&cmd_check,
+	&cmd_proxy,
 	&cmd_show,
 	&cmd_diff,
 	&cmd_caps,
