@@ -175,10 +175,20 @@ static int connection_ready(void *ctx, int fd, struct irqs_error *reterr)
 	return transport_watch(p->transport, channel, channel_ready, p, reterr);
 }
 
+/* Whether the destination has all it needs to run the guest. */
+static bool has_all(const struct proxy *p)
+{
+	struct relay_progress now;
+
+	relay_progress(p->opt->relay, &now);
+	return now.phase == RELAY_DONE && p->transport && !transport_unwritten(p->transport, p->there);
+}
+
 static int cancelled(void *ctx, int fd, struct irqs_error *reterr)
 {
-	(void)ctx;
 	(void)fd;
+	if (has_all(ctx))
+		return 1; /* too late: the guest may run there */
 	irqs_fail_errno(reterr, ECANCELED, "interrupted");
 	return -ECANCELED;
 }
@@ -258,13 +268,16 @@ static int carry(struct proxy *p, struct irqs_error *reterr)
 	}
 }
 
-/* A source that listens hears of a failure as from a destination; the end of the connection says it to any other. */
+/*
+ * A source that listens hears of a failure as from a destination; the end of the connection says it to any other. Nothing
+ * is said in the name of a destination that may have the guest.
+ */
 static void fail_source(struct proxy *p)
 {
 	uint8_t shut[RETURN_PATH_SHUT_SIZE];
 
 	relay_progress(p->opt->relay, &p->status.relay);
-	if (p->status.relay.return_path && return_path_between(&p->answers) && p->transport &&
+	if (p->status.relay.return_path && return_path_between(&p->answers) && !has_all(p) && p->transport &&
 	    !transport_unwritten(p->transport, p->back)) {
 		return_path_put_shut(shut, 1);
 		(void)send(p->opt->source, shut, sizeof(shut), MSG_DONTWAIT | MSG_NOSIGNAL);

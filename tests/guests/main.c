@@ -10,6 +10,7 @@
  *   sipi=SECONDS                      the last AP gets its INIT at once and its SIPI only then
  *   spin=SECONDS                      APs do not halt until then
  *   clock=tsc                         the guest's clock is the TSC, not the PM timer
+ *   dirty=PAGES                       write to so many pages at every turn, and look whether the last turn's are there
  *   debugcon                          copy the output to port 0xe9
  *   lapic_us= oneshot_us= pit_us=     periods; rtc_rate= is the RTC's rate select (12: 16 Hz)
  *   kick_us= ping_us= print_us=       least time between two kicks of the level line, IPIs, lines
@@ -28,6 +29,9 @@
 #define LEVEL_RUNS 2 /* handler runs of one kick: the line stays up over the first EOI */
 #define ALTERNATE_TICKS 16
 #define ANSWER_US 500000
+#define DIRTY_BASE 0x800000u /* behind everything else */
+#define DIRTY_MAX 1024u
+#define PAGE_BYTES 4096u
 
 struct multiboot_info {
 	u32 flags, mem_lower, mem_upper, boot_device, cmdline;
@@ -48,7 +52,7 @@ static struct {
 	bool use_lapic, use_oneshot, use_pit, use_rtc, use_level, use_ipi;
 	bool by_pic, level_by_pic, x2apic, tsc_deadline, debugcon;
 	u32 kick_us, ping_us, print_us, sipi_us, spin_us;
-	u32 cpus, active, rtc_rate;
+	u32 cpus, active, rtc_rate, dirty;
 } cfg;
 
 static volatile u32 kicks, level_runs_left;
@@ -273,6 +277,9 @@ static void read_words(void)
 	cfg.kick_us = words_number("kick_us=", 100000);
 	cfg.ping_us = words_number("ping_us=", 100000);
 	cfg.print_us = words_number("print_us=", 150000);
+	cfg.dirty = words_number("dirty=", 0);
+	if (cfg.dirty > DIRTY_MAX)
+		cfg.dirty = DIRTY_MAX;
 	cfg.sipi_us = words_number("sipi=", 0) * 1000000;
 	source_lost_percent = words_number("lost=", source_lost_percent);
 	source_early_percent = words_number("early=", source_early_percent);
@@ -417,6 +424,21 @@ static void start_last_ap(u64 now)
 		cfg.active = cfg.cpus;
 }
 
+/* A page that a migration leaves behind, or takes from an earlier turn, shows. */
+static void dirty(void)
+{
+	static u32 turn;
+
+	for (u32 i = 0; i < cfg.dirty; i++) {
+		volatile u32 *word = (volatile u32 *)(DIRTY_BASE + i * PAGE_BYTES + i % (PAGE_BYTES / 4) * 4);
+
+		if (turn && *word != turn + i)
+			error_count("page_lost");
+		*word = turn + 1 + i;
+	}
+	turn++;
+}
+
 static void print_source(const char *name, const struct source *src)
 {
 	if (!src->period_us || !(src->running || src->base))
@@ -514,6 +536,7 @@ void guest_main(const struct multiboot_info *info)
 		if (now >= cfg.spin_us)
 			aps_spin = false;
 		start_last_ap(now);
+		dirty();
 		print_line(now);
 		cpu_wait();
 	}

@@ -182,6 +182,9 @@ static int spawn(struct vm *vm, const struct vm_config *config)
 		snprintf(incoming, sizeof(incoming), "exec:cat '%s'", config->incoming);
 		argv[n++] = "-incoming";
 		argv[n++] = incoming;
+	} else if (config->listen) {
+		argv[n++] = "-incoming";
+		argv[n++] = config->listen;
 	}
 	vm->pid = process_start(argv, config->limit_s ? config->limit_s : DEFAULT_LIMIT_S, vm->output);
 	return vm->pid < 0 ? fail(vm, "cannot start QEMU: %s", strerror(-vm->pid)) : 0;
@@ -239,6 +242,21 @@ static int read_line(struct vm *vm, char *line, size_t size)
 	return 0;
 }
 
+/* {"timestamp": {"seconds": N, "microseconds": N}, "event": "NAME"...} */
+static void note_event(struct vm *vm, const char *line)
+{
+	const char *seconds = strstr(line, "\"seconds\": "), *micro = strstr(line, "\"microseconds\": ");
+	int64_t us;
+
+	if (strncmp(line, "{\"timestamp\"", 12) != 0 || !seconds || !micro)
+		return;
+	us = strtoll(seconds + 11, NULL, 10) * 1000000 + strtoll(micro + 16, NULL, 10);
+	if (strstr(line, "\"event\": \"STOP\""))
+		vm->stopped_us = us;
+	if (strstr(line, "\"event\": \"RESUME\""))
+		vm->resumed_us = us;
+}
+
 int vm_qmp(struct vm *vm, const char *command, char *reply, size_t size)
 {
 	char line[4096];
@@ -253,6 +271,7 @@ int vm_qmp(struct vm *vm, const char *command, char *reply, size_t size)
 			return -1;
 		if (!strncmp(line, "{\"error\"", 8))
 			return fail(vm, "QMP: %s", line);
+		note_event(vm, line);
 	} while (strncmp(line, "{\"return\"", 9));
 	if (reply)
 		snprintf(reply, size, "%s", line);
@@ -292,7 +311,7 @@ int vm_start(struct vm *vm, const struct vm_config *config)
 	char greeting[2048];
 
 	*vm = (struct vm){ .pid = -1, .monitor = -1, .turn = -1 };
-	if (take_turn(vm) || make_files(vm) || spawn(vm, config) || connect_monitor(vm) ||
+	if ((!config->beside && take_turn(vm)) || make_files(vm) || spawn(vm, config) || connect_monitor(vm) ||
 	    read_line(vm, greeting, sizeof(greeting)) ||
 	    vm_qmp(vm, "{\"execute\":\"qmp_capabilities\"}", NULL, 0))
 		return -1;
@@ -351,6 +370,59 @@ int vm_save(struct vm *vm, const char *path)
 		sleep_ms(20);
 	}
 	return fail(vm, "saving took too long");
+}
+
+static int set_capabilities(struct vm *vm, const char *names)
+{
+	char command[256], *copy = strdup(names), *rest = copy, *name;
+	int rc = copy ? 0 : -1;
+
+	while (!rc && (name = strsep(&rest, " "))) {
+		snprintf(command, sizeof(command),
+			 "{\"execute\":\"migrate-set-capabilities\",\"arguments\":{\"capabilities\":"
+			 "[{\"capability\":\"%s\",\"state\":true}]}}",
+			 name);
+		rc = vm_qmp(vm, command, NULL, 0);
+	}
+	free(copy);
+	return rc;
+}
+
+int vm_migrate(struct vm *vm, const char *uri, const char *capabilities)
+{
+	char command[PATH_MAX + 128], reply[4096];
+
+	if (capabilities && set_capabilities(vm, capabilities))
+		return -1;
+	snprintf(command, sizeof(command), "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"%s\"}}", uri);
+	if (vm_qmp(vm, command, NULL, 0))
+		return -1;
+	for (unsigned int waited = 0; waited < SAVE_MS; waited += 20) {
+		if (vm_qmp(vm, "{\"execute\":\"query-migrate\"}", reply, sizeof(reply)))
+			return -1;
+		if (strstr(reply, "\"status\": \"completed\""))
+			return 0;
+		if (strstr(reply, "\"status\": \"failed\"")) {
+			fail_with_output(vm, reply);
+			return 1;
+		}
+		sleep_ms(20);
+	}
+	return fail(vm, "migrating took too long");
+}
+
+int vm_wait_running(struct vm *vm, unsigned int wait_ms)
+{
+	char reply[1024];
+
+	for (unsigned int waited = 0; waited <= wait_ms; waited += 20) {
+		if (vm_qmp(vm, "{\"execute\":\"query-status\"}", reply, sizeof(reply)))
+			return -1;
+		if (strstr(reply, "\"running\": true"))
+			return 0;
+		sleep_ms(20);
+	}
+	return fail_with_output(vm, "the guest does not run");
 }
 
 /* vm->pid is timeout(1), whose only child it is. */

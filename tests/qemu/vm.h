@@ -3,13 +3,15 @@
  * Real QEMU processes that run the test guest: started, watched, saved, resumed, ended.
  *
  * A struct vm belongs to one thread. vm_stop() may be called on it whatever happened before. Only one runs at a time,
- * whichever process asks: a second one would make the guests late. So do not start one before the other is stopped.
+ * whichever process asks: a second one would make the guests late. So do not start one before the other is stopped, unless
+ * one migrates to the other (@beside).
  */
 #ifndef TESTS_QEMU_VM_H
 #define TESTS_QEMU_VM_H
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum vm_kind { VM_KVM,
@@ -41,6 +43,8 @@ struct vm_config {
 	unsigned int cpus;    /* 0: 1 */
 	const char *append;   /* the guest's words; NULL: none */
 	const char *incoming; /* a saved stream to start from; NULL: boot */
+	const char *listen;   /* "unix:PATH" or "tcp:HOST:PORT": wait there to be migrated to; NULL: do not */
+	bool beside;          /* one that this thread started before has the turn, and is stopped after this one */
 	unsigned int limit_s; /* hard limit on the life of the process; 0: 40 */
 };
 
@@ -50,7 +54,9 @@ struct vm {
 	int monitor, turn;
 	char directory[64];
 	char serial[96], output[96], socket[96];
-	/* public: what went wrong last, one line; empty at first */
+	/* public: when QEMU last said STOP and RESUME, microseconds of the host's clock; 0: not yet. vm_qmp() sees events */
+	int64_t stopped_us, resumed_us;
+	/* what went wrong last, one line; empty at first */
 	char error[512];
 };
 
@@ -79,6 +85,18 @@ int vm_save(struct vm *vm, const char *path);
 
 /** vm_qmp - Run one QMP command given as JSON. @reply may be NULL. Return: 0, or -1 with vm->error set. */
 int vm_qmp(struct vm *vm, const char *command, char *reply, size_t size);
+
+/**
+ * vm_migrate - Move the guest to a QEMU that listens, or to what stands in between.
+ * @uri: as in vm_config.listen
+ * @capabilities: names to switch on, separated by spaces; NULL: none
+ *
+ * Waits for the end. Return: 0 when completed, 1 when QEMU says that it failed, -1 with vm->error set.
+ */
+int vm_migrate(struct vm *vm, const char *uri, const char *capabilities);
+
+/** vm_wait_running - Wait until the guest runs (vm->resumed_us is set then). Return: 0, or -1 after @wait_ms. */
+int vm_wait_running(struct vm *vm, unsigned int wait_ms);
 
 /** vm_serial - The serial log so far, a string that the caller frees; NULL when there is none. */
 char *vm_serial(const struct vm *vm);
