@@ -13,6 +13,7 @@
 #include "filters/rules.h"
 #include "stream/format.h"
 #include "stream/in_place.h"
+#include "stream/libvirt_image.h"
 #include "stream/qemu.h"
 
 #define CLI_NAME "irqshift"
@@ -27,7 +28,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cmd_convert, cmd_proxy, cmd_check, cmd_show, cmd_diff, cmd_caps, cmd_schema, cmd_hints,
-	cmd_decode, cmd_dump, cmd_restore, cmd_demo;
+	cmd_decode, cmd_domain, cmd_dump, cmd_restore, cmd_demo;
 
 /* cli_fail - print the one-line error. Return: its exit status. */
 int cli_fail(const struct irqs_error *err, const char *file);
@@ -64,8 +65,11 @@ struct cli_input {
 	mode_t mode; /* permissions of the file, 0600 for what is none */
 	enum stream_format format;
 	struct qemu_stream stream; /* of another format: its tree only */
+	bool is_image;             /* a libvirt save image: what stands before the stream is in @image */
+	struct libvirt_image image;
 	/* private: */
 	struct source source;
+	int unpacked; /* the stream of a packed image, or -1 */
 };
 
 /**
@@ -93,6 +97,24 @@ void cli_name_recovery(int rc, const char *path, struct irqs_error *err);
 
 /* cli_recover - finish or undo a conversion in place ("finish", "undo"), and say which. Return: the exit status. */
 int cli_recover(const char *path, const char *way);
+
+/**
+ * cli_image_open - what stands in front of the stream in a libvirt save image, and where the stream is
+ * @in: an open source
+ * @ret_fd: receives the descriptor to read the stream from, which stays @in's
+ * @ret_start: receives where it begins there
+ *
+ * A packed stream is unpacked into a temporary file. Return: 0 or -errno.
+ */
+int cli_image_open(struct cli_input *in, int *ret_fd, uint64_t *ret_start, struct irqs_error *reterr);
+void cli_image_close(struct cli_input *in);
+
+/* cli_image_convert - adapt the XML of an image; the report says how. Return: 0; -EOPNOTSUPP when refused; -errno. */
+int cli_image_convert(struct cli_input *in, const struct profile *to, enum report_cost allow, struct report *report,
+		      struct irqs_error *reterr);
+
+/* cli_image_write - write a whole image, packed as it was. Return: 0 or -errno. */
+int cli_image_write(struct cli_input *in, int fd, struct irqs_error *reterr);
 
 /* cli_is_snapshot - whether an input is the state of an irqchip (apic/snapshot.h). */
 bool cli_is_snapshot(const struct cli_input *in);
@@ -169,6 +191,9 @@ void cli_conversion_deinit(struct cli_conversion *c);
 
 /* cli_print_report - the report as a table for a person. */
 void cli_print_report(const struct cli_conversion *c, FILE *out);
+
+/* cli_print_entries - the entries of that table alone. */
+void cli_print_entries(const struct report *report, FILE *out);
 
 /* cli_print_report_json - the report as JSON. Return: 0 or -errno. */
 int cli_print_report_json(const struct cli_conversion *c, FILE *out);

@@ -137,7 +137,7 @@ static int parse(int argc, char **argv, struct options *o)
 }
 
 /* @p: the input's own file, to be changed; NULL: another is written. */
-static int write_stream(const struct cli_input *in, const char *path, struct in_place *p)
+static int write_stream(struct cli_input *in, const char *path, struct in_place *p)
 {
 	struct irqs_error err = { 0 };
 	struct output out;
@@ -150,7 +150,7 @@ static int write_stream(const struct cli_input *in, const char *path, struct in_
 	rc = output_open(&out, path, in->mode, &err);
 	if (rc)
 		return cli_fail(&err, NULL);
-	rc = qemu_stream_write(&in->stream, out.fd, &err);
+	rc = in->is_image ? cli_image_write(in, out.fd, &err) : qemu_stream_write(&in->stream, out.fd, &err);
 	if (rc) {
 		output_abort(&out);
 		return cli_fail(&err, path);

@@ -81,6 +81,13 @@ static void print_summary(const struct qemu_stream *s, const char *from, const c
 	putchar('\n');
 }
 
+static void print_image(const struct libvirt_image *img)
+{
+	printf("libvirt save image, version %" PRIu32 ", %s, %s\n", img->version,
+	       img->sparse ? "sparse" : compression_name(img->compression),
+	       img->was_running ? "runs when it is restored" : "stays paused when it is restored");
+}
+
 static void show_section(const struct vms_node *n, const struct show *show, bool raw)
 {
 	char path[256];
@@ -147,6 +154,8 @@ static int show_stream(struct cli_input *in, const struct show *show)
 	}
 	if (show->json)
 		return show_json(in, from, &show->choice);
+	if (!show->choice.count && in->is_image)
+		print_image(&in->image);
 	if (!show->choice.count)
 		print_summary(s, from, evidence);
 	while ((n = vms_next_section(s->tree.machine, n, NULL))) {

@@ -95,6 +95,20 @@ int cli_conversion_run(struct cli_conversion *c, const struct cli_conversion_opt
 	return c->rc;
 }
 
+static int convert_image(struct cli_input *in, const struct cli_conversion_options *opt, struct cli_conversion *c)
+{
+	enum report_cost allow = opt->allow_lossy ? COST_LOSSY : COST_APPROXIMATE;
+	struct irqs_error err = { 0 };
+	int rc = cli_image_convert(in, &c->to, allow, &c->report, &err);
+
+	/* The first refusal is the one that is told. */
+	if (rc && (!c->rc || rc != -EOPNOTSUPP)) {
+		c->rc = rc;
+		c->error = err;
+	}
+	return c->rc;
+}
+
 int cli_convert(struct cli_input *in, const struct cli_conversion_options *opt, struct cli_conversion *ret)
 {
 	int status = cli_conversion_init(ret, opt), rc;
@@ -102,6 +116,9 @@ int cli_convert(struct cli_input *in, const struct cli_conversion_options *opt, 
 	if (status)
 		return status;
 	rc = cli_conversion_run(ret, opt, &in->stream.tree);
+	/* Also after a refusal: the report is to be complete. */
+	if (in->is_image && (!rc || rc == -EOPNOTSUPP))
+		rc = convert_image(in, opt, ret);
 	if (!rc)
 		return IRQS_DONE;
 	if (rc == -EOPNOTSUPP)
@@ -122,8 +139,13 @@ void cli_print_report(const struct cli_conversion *c, FILE *out)
 
 	fprintf(out, "%s -> %s: %s\n", profile_format(&c->from, from, sizeof(from)),
 		profile_format(&c->to, to, sizeof(to)), c->rc ? "refused" : "possible");
-	for (size_t i = 0; i < c->report.count; i++) {
-		const struct report_entry *e = &c->report.entries[i];
+	cli_print_entries(&c->report, out);
+}
+
+void cli_print_entries(const struct report *report, FILE *out)
+{
+	for (size_t i = 0; i < report->count; i++) {
+		const struct report_entry *e = &report->entries[i];
 
 		fprintf(out, "  %-11s %-11s %s", report_action_name(e->action), report_cost_name(e->cost), e->path);
 		if (e->old_value && e->new_value)

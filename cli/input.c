@@ -35,9 +35,11 @@ static int detect(struct cli_input *in, struct irqs_error *reterr)
 		return rc;
 	len = in->source.size < HEAD_SIZE ? (size_t)in->source.size : HEAD_SIZE;
 	rc = source_peek(&in->source, 0, len, &head, reterr);
-	if (!rc)
-		in->format = stream_format_detect(head, len);
-	return rc;
+	if (rc)
+		return rc;
+	in->is_image = libvirt_image_is(head, len);
+	in->format = in->is_image ? STREAM_QEMU : stream_format_detect(head, len);
+	return 0;
 }
 
 static int read_native(struct cli_input *in, struct vms_tree *t, struct irqs_error *reterr)
@@ -71,22 +73,26 @@ static int read_tree(struct cli_input *in, struct irqs_error *reterr)
 
 static int read_input(struct cli_input *in, const char *twin, size_t twin_size, bool ram, struct irqs_error *reterr)
 {
-	const struct qemu_read_options opt = {
+	struct qemu_read_options opt = {
 		.find_desc = apic_find_desc,
 		.twin_vmdesc = twin,
 		.twin_vmdesc_size = twin_size,
 		.skip_ram = !ram,
 	};
-	int rc = detect(in, reterr);
+	int rc = detect(in, reterr), fd = in->source.fd;
 
 	if (rc)
 		return rc;
-	if (in->format == STREAM_QEMU)
-		rc = qemu_stream_read(&in->stream, in->source.fd, &opt, reterr);
-	else
+	if (in->is_image)
+		rc = cli_image_open(in, &fd, &opt.start, reterr);
+	if (!rc && in->format == STREAM_QEMU)
+		rc = qemu_stream_read(&in->stream, fd, &opt, reterr);
+	else if (!rc)
 		rc = read_tree(in, reterr);
-	if (rc)
+	if (rc) {
+		cli_image_close(in);
 		source_deinit(&in->source);
+	}
 	return rc;
 }
 
@@ -114,7 +120,7 @@ static int open_input(struct cli_input *in, const char *path, const char *vmdesc
 {
 	struct irqs_error err = { 0 };
 
-	*in = (struct cli_input){ .path = path, .mode = 0600 };
+	*in = (struct cli_input){ .path = path, .mode = 0600, .unpacked = -1 };
 	in->fd = cli_open_file(path, &err);
 	if (in->fd < 0)
 		return cli_fail(&err, path);
@@ -155,18 +161,27 @@ int cli_open_in_place(struct cli_input *in, const struct in_place *p, const char
 	struct irqs_error err = { 0 };
 	int status;
 
-	*in = (struct cli_input){ .path = path, .mode = 0600, .fd = fcntl(p->fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) };
+	*in = (struct cli_input){ .path = path, .mode = 0600, .unpacked = -1, .fd = fcntl(p->fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) };
 	if (in->fd < 0) {
 		irqs_fail_errno(&err, errno, "cannot open it");
 		return cli_fail(&err, path);
 	}
 	status = read_whole_input(in, vmdesc, false);
-	return status ? status : need_stream(in);
+	if (status)
+		return status;
+	if (in->is_image) {
+		irqs_fail(&err, IRQS_USAGE, IRQS_NO_OFFSET, NULL,
+			  "a libvirt save image, whose XML would change as well: give -o instead of --in-place");
+		cli_close(in);
+		return cli_fail(&err, path);
+	}
+	return need_stream(in);
 }
 
 void cli_close(struct cli_input *in)
 {
 	qemu_stream_deinit(&in->stream);
+	cli_image_close(in);
 	source_deinit(&in->source);
 	cli_close_file(in->fd);
 }

@@ -20,6 +20,7 @@ static const struct cli_command *const commands[] = {
 	&cmd_schema,
 	&cmd_hints,
 	&cmd_decode,
+	&cmd_domain,
 	&cmd_dump,
 	&cmd_restore,
 	&cmd_demo,

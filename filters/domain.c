@@ -8,9 +8,11 @@
 #define NAME "libvirt-domain"
 
 /* For which targets. */
-enum { ON_TCG = 1,
-       ON_KVM = 2,
-       ON_BOTH = ON_TCG | ON_KVM };
+enum {
+	ON_TCG = 1,
+	ON_KVM = 2,
+	ON_MOVE = 4, /* either, when the other kind of CPU ran it */
+};
 
 /*
  * An element that does not fit as it is. Without @set_attr the element goes; without @set_value the attribute goes.
@@ -51,7 +53,7 @@ static const struct rule rules[] = {
 static const struct rule cpu_rules[] = {
 	{ "cpu", "mode", "host-passthrough", "mode", "maximum", ON_TCG, COST_APPROXIMATE,
 	  "there is no host CPU to pass through; what the guest uses of it beyond QEMU's greatest CPU fails" },
-	{ "cpu", "check", "full", "check", "none", ON_BOTH, COST_APPROXIMATE,
+	{ "cpu", "check", "full", "check", "none", ON_MOVE, COST_APPROXIMATE,
 	  "the other kind of host has not all features of this CPU: libvirt would refuse it, QEMU leaves them out" },
 	{ "cpu", "check", "partial", "check", "none", ON_TCG, COST_APPROXIMATE,
 	  "libvirt would compare it with the host's CPU, which does not run it" },
@@ -76,7 +78,7 @@ static char *get_attr(const xmlNode *n, const char *attr)
 /* "domain.clock.timer[kvmclock]", as the report names sections. */
 static void name_path(const struct domain_run *r, const char *path, const char *name, const char *attr, char *buf, size_t size)
 {
-	snprintf(buf, size, "%s%s%s%s%s%s%s%s", domain_root_name(r->root), *path ? "." : "", path, name ? "[" : "", name ? name : "",
+	snprintf(buf, size, "%s%s%s%s%s%s%s%s", r->root, *path ? "." : "", path, name ? "[" : "", name ? name : "",
 		 name ? "]" : "", attr ? "." : "", attr ? attr : "");
 	for (char *p = buf; *p && *p != '['; p++)
 		if (*p == '/')
@@ -148,7 +150,7 @@ static void run_rule(struct domain_run *r, const struct rule *rule, xmlNode *n, 
 
 static void run_rules(struct domain_run *r, const struct rule *list, size_t count)
 {
-	unsigned int target = profile_is_kvm(r->to) ? ON_KVM : ON_TCG;
+	unsigned int target = (profile_is_kvm(r->to) ? ON_KVM : ON_TCG) | (r->moves ? ON_MOVE : 0);
 
 	for (size_t i = 0; i < count; i++)
 		if (list[i].targets & target)
@@ -247,39 +249,52 @@ static void choose_emulator(struct domain_run *r)
 	xmlFree(path);
 }
 
-static void convert(struct domain_run *r)
+static void convert_domain(struct domain_run *r)
 {
-	if (r->root == DOMAIN_XML) {
-		run_rules(r, rules, sizeof(rules) / sizeof(rules[0]));
-		place_irqchip(r);
-		choose_emulator(r);
-	}
+	const xmlNode *domain = xmlDocGetRootElement(r->doc);
+
+	r->moves = attr_is(domain, "type", "kvm") != profile_is_kvm(r->to);
+	if (!attr_is(domain, "type", "kvm") && !attr_is(domain, "type", "qemu"))
+		report_add(r->report, NAME, REPORT_REFUSED, COST_FATAL, "domain.type", NULL, NULL,
+			   "neither KVM nor QEMU's own emulation ran it");
+	run_rules(r, rules, sizeof(rules) / sizeof(rules[0]));
+	place_irqchip(r);
+	choose_emulator(r);
 	run_rules(r, cpu_rules, sizeof(cpu_rules) / sizeof(cpu_rules[0]));
 }
 
-static int give(const struct domain_run *r, const char *xml, size_t size, char **ret, struct irqs_error *reterr)
+static void convert_cookie(struct domain_run *r)
 {
-	*ret = r->changed ? domain_print(r) : strndup(xml, size);
-	if (!*ret || r->failed || !report_ok(r->report)) {
-		free(*ret);
-		*ret = NULL;
-		return irqs_fail_nomem(reterr);
-	}
-	return 0;
+	run_rules(r, cpu_rules, sizeof(cpu_rules) / sizeof(cpu_rules[0]));
 }
 
-int domain_convert(const char *xml, size_t size, enum domain_xml root, const struct profile *to, struct report *report,
-		   char **ret, struct irqs_error *reterr)
+static int convert(struct domain_run *r, char **text, void (*how)(struct domain_run *r), struct irqs_error *reterr)
 {
-	struct domain_run r = { .root = root, .to = to, .report = report };
-	int rc;
+	char *converted = NULL;
+	int rc = domain_parse(r, *text, reterr);
 
-	*ret = NULL;
-	rc = domain_parse(&r, xml, size, reterr);
+	r->changed = false;
 	if (!rc) {
-		convert(&r);
-		rc = give(&r, xml, size, ret, reterr);
+		how(r);
+		converted = r->changed ? domain_print(r) : NULL;
+		if ((r->changed && !converted) || r->failed || !report_ok(r->report))
+			rc = irqs_fail_nomem(reterr);
 	}
-	xmlFreeDoc(r.doc);
+	xmlFreeDoc(r->doc);
+	if (!rc && converted) {
+		free(*text);
+		*text = converted;
+	} else {
+		free(converted);
+	}
 	return rc;
+}
+
+int domain_convert(struct domain_text *d, const struct profile *to, struct report *report, struct irqs_error *reterr)
+{
+	struct domain_run r = { .root = "domain", .to = to, .report = report };
+	int rc = convert(&r, &d->xml, convert_domain, reterr);
+
+	r.root = "cookie";
+	return rc || !d->cookie ? rc : convert(&r, &d->cookie, convert_cookie, reterr);
 }

@@ -10,20 +10,18 @@
 
 struct domain_run {
 	xmlDoc *doc;
-	enum domain_xml root;
+	const char *root; /* its name: "domain" or "cookie" */
 	const struct profile *to;
 	struct report *report;
+	bool moves;           /* between KVM and TCG */
 	bool changed, failed; /* failed: no memory */
 };
-
-/* domain_root_name - "domain" or "cookie". */
-const char *domain_root_name(enum domain_xml root);
 
 /* domain_is_element - whether @n is an element whose name are these @len bytes. */
 bool domain_is_element(const xmlNode *n, const char *name, size_t len);
 
 /* domain_parse - make @r->doc; its root has the right name. Freed with xmlFreeDoc(), also after an error. */
-int domain_parse(struct domain_run *r, const char *xml, size_t size, struct irqs_error *reterr);
+int domain_parse(struct domain_run *r, const char *xml, struct irqs_error *reterr);
 
 /* domain_print - the text of @r->doc; malloc(), NULL: no memory. */
 char *domain_print(const struct domain_run *r);

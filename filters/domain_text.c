@@ -9,11 +9,6 @@
 
 #define XML_MAX ((size_t)16 << 20)
 
-const char *domain_root_name(enum domain_xml root)
-{
-	return root == DOMAIN_XML ? "domain" : "cookie";
-}
-
 bool domain_is_element(const xmlNode *n, const char *name, size_t len)
 {
 	return n->type == XML_ELEMENT_NODE && strlen((const char *)n->name) == len && !memcmp(n->name, name, len);
@@ -25,27 +20,26 @@ static int fail_xml(const struct domain_run *r, const xmlError *e, struct irqs_e
 
 	snprintf(text, sizeof(text), "%s", e && e->message ? e->message : "not well-formed");
 	text[strcspn(text, "\n")] = '\0';
-	return irqs_fail(reterr, IRQS_MALFORMED, IRQS_NO_OFFSET, domain_root_name(r->root), "libvirt's XML, line %d: %s",
+	return irqs_fail(reterr, IRQS_MALFORMED, IRQS_NO_OFFSET, r->root, "libvirt's XML, line %d: %s",
 			 e ? e->line : 0, text);
 }
 
 /* Entities are the way to make a small text large, and libvirt writes none: what declares them is not taken. */
-static bool has_doctype(const char *xml, size_t size)
+static bool has_doctype(const char *xml)
 {
-	static const char mark[] = "<!DOCTYPE";
-
-	return memmem(xml, size, mark, sizeof(mark) - 1);
+	return strstr(xml, "<!DOCTYPE");
 }
 
-int domain_parse(struct domain_run *r, const char *xml, size_t size, struct irqs_error *reterr)
+int domain_parse(struct domain_run *r, const char *xml, struct irqs_error *reterr)
 {
+	size_t size = strlen(xml);
 	xmlParserCtxt *ctxt;
 	int rc = 0;
 
 	if (size > XML_MAX)
-		return irqs_fail(reterr, IRQS_MALFORMED, IRQS_NO_OFFSET, domain_root_name(r->root), "libvirt's XML: more than 16 MiB");
-	if (has_doctype(xml, size))
-		return irqs_fail(reterr, IRQS_MALFORMED, IRQS_NO_OFFSET, domain_root_name(r->root),
+		return irqs_fail(reterr, IRQS_MALFORMED, IRQS_NO_OFFSET, r->root, "libvirt's XML: more than 16 MiB");
+	if (has_doctype(xml))
+		return irqs_fail(reterr, IRQS_MALFORMED, IRQS_NO_OFFSET, r->root,
 				 "libvirt's XML: a document type, which libvirt does not write");
 	ctxt = xmlNewParserCtxt();
 	if (!ctxt)
@@ -57,8 +51,8 @@ int domain_parse(struct domain_run *r, const char *xml, size_t size, struct irqs
 		rc = ctxt->errNo == XML_ERR_NO_MEMORY ? irqs_fail_nomem(reterr)
 						      : fail_xml(r, xmlCtxtGetLastError(ctxt), reterr);
 	xmlFreeParserCtxt(ctxt);
-	if (!rc && !domain_is_element(xmlDocGetRootElement(r->doc), domain_root_name(r->root), strlen(domain_root_name(r->root))))
-		rc = irqs_fail(reterr, IRQS_MALFORMED, IRQS_NO_OFFSET, domain_root_name(r->root),
+	if (!rc && !domain_is_element(xmlDocGetRootElement(r->doc), r->root, strlen(r->root)))
+		rc = irqs_fail(reterr, IRQS_MALFORMED, IRQS_NO_OFFSET, r->root,
 			       "libvirt's XML: its root has another name");
 	return rc;
 }

@@ -185,8 +185,7 @@ static int run_filters(struct filter_run *run, const struct filter_options *opt,
 	return rc;
 }
 
-/* What is too dear becomes a refusal, so that the report says what must not be written. */
-static int judge(struct report *report, size_t first, enum report_cost allow, struct irqs_error *reterr)
+int filter_judge(struct report *report, size_t first, enum report_cost allow, struct irqs_error *reterr)
 {
 	const struct report_entry *refused = NULL;
 
@@ -222,5 +221,5 @@ int filter_convert(struct vms_tree *t, const struct profile *from, const struct 
 	rc = run_filters(&run, opt, reterr);
 	if (!rc && (!report_ok(report) || !vms_tree_ok(t)))
 		rc = irqs_fail_nomem(reterr);
-	return rc ? rc : judge(report, first, opt->allow, reterr);
+	return rc ? rc : filter_judge(report, first, opt->allow, reterr);
 }

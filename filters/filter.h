@@ -73,4 +73,15 @@ int filter_order(const struct filter *const *set, size_t count, const struct fil
 int filter_convert(struct vms_tree *t, const struct profile *from, const struct profile *to,
 		   const struct filter_options *opt, struct report *report, struct irqs_error *reterr);
 
+/**
+ * filter_judge - whether what a report says may be done
+ * @report: entries that are too dear become REPORT_REFUSED, so that it says what must not be written
+ * @first: the first entry to look at
+ * @allow: highest cost that may be done
+ * @reterr: the first refused entry, as IRQS_REFUSED
+ *
+ * filter_convert() has done that for its own entries. Return: 0 or -EOPNOTSUPP.
+ */
+int filter_judge(struct report *report, size_t first, enum report_cost allow, struct irqs_error *reterr);
+
 #endif

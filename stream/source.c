@@ -12,7 +12,7 @@
 
 #define BUF_SIZE (SOURCE_PEEK_MAX * 4)
 
-static int spool_create(void)
+int source_spool_create(void)
 {
 	const char *dir = getenv("TMPDIR");
 	char name[4096];
@@ -27,7 +27,7 @@ static int spool_create(void)
 	fd = mkostemp(name, O_CLOEXEC);
 	if (fd >= 0)
 		unlink(name);
-	return fd;
+	return fd < 0 ? -errno : fd;
 }
 
 static int write_all(int fd, const uint8_t *p, size_t len)
@@ -47,9 +47,9 @@ static int write_all(int fd, const uint8_t *p, size_t len)
 
 static int spool(struct source *s, int fd, struct irqs_error *reterr)
 {
-	s->fd = spool_create();
+	s->fd = source_spool_create();
 	if (s->fd < 0)
-		return irqs_fail_errno(reterr, errno, "cannot make a spool file (set TMPDIR)");
+		return irqs_fail_errno(reterr, -s->fd, "cannot make a spool file (set TMPDIR)");
 	s->spooled = true;
 	for (;;) {
 		ssize_t n = read(fd, s->buf, BUF_SIZE);

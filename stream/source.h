@@ -40,6 +40,9 @@ void source_deinit(struct source *s);
 /* source_init_memory - read from memory that stays the caller's, and unchanged. */
 void source_init_memory(struct source *s, const void *data, size_t size);
 
+/* source_spool_create - a nameless temporary file in $TMPDIR, else in /var/tmp. Return: a descriptor or -errno. */
+int source_spool_create(void);
+
 /**
  * source_peek - look at bytes
  * @s: the source

@@ -9,31 +9,34 @@
 #include <string.h>
 
 struct result {
-	char *text;
+	struct domain_text d;
+	const char *text; /* of the domain */
 	struct report report;
 	struct irqs_error err;
 	int rc;
 };
 
-static struct result convert_root(const char *xml, enum domain_xml root, const char *to)
+static struct result convert_both(const char *xml, const char *cookie, const char *to)
 {
-	struct result r = { 0 };
+	struct result r = { .d = { strdup(xml), cookie ? strdup(cookie) : NULL } };
 	struct profile p;
 
 	cr_assert_eq(profile_parse(to, &p, NULL), 0);
 	report_init(&r.report);
-	r.rc = domain_convert(xml, strlen(xml), root, &p, &r.report, &r.text, &r.err);
+	r.rc = domain_convert(&r.d, &p, &r.report, &r.err);
+	r.text = r.d.xml;
 	return r;
 }
 
 static struct result convert(const char *xml, const char *to)
 {
-	return convert_root(xml, DOMAIN_XML, to);
+	return convert_both(xml, NULL, to);
 }
 
 static void release(struct result *r)
 {
-	free(r->text);
+	free(r->d.xml);
+	free(r->d.cookie);
 	report_deinit(&r->report);
 }
 
@@ -183,6 +186,7 @@ Test(domain, the_irqchip_s_place_follows_the_target)
 Test(domain, what_the_target_cannot_be_told_is_refused)
 {
 	struct result off = convert(guest, "kvm-off");
+	struct result hvf = convert("<domain type='hvf'/>", "kvm");
 	struct result sev = convert("<domain type='kvm'><launchSecurity type='sev'/></domain>", "tcg");
 	const struct report_entry *e = find_entry(&off, "domain.features.ioapic");
 
@@ -191,6 +195,10 @@ Test(domain, what_the_target_cannot_be_told_is_refused)
 	e = find_entry(&sev, "domain.launchSecurity");
 	cr_assert(e);
 	cr_expect(e->action == REPORT_REFUSED && e->cost == COST_FATAL);
+	e = find_entry(&hvf, "domain.type");
+	cr_assert(e);
+	cr_expect(e->action == REPORT_REFUSED && e->cost == COST_FATAL);
+	release(&hvf);
 	release(&off);
 	release(&sev);
 }
@@ -199,16 +207,23 @@ Test(domain, a_cpu_that_is_compared_with_the_host_is_not_any_more)
 {
 	static const char cookie[] = "<cookie>\n  <cpu mode='custom' match='exact' check='full'>\n"
 				     "    <model fallback='forbid'>qemu64</model>\n  </cpu>\n  <slirpHelper/>\n</cookie>\n";
-	struct result r = convert_root(cookie, DOMAIN_XML_COOKIE, "tcg"), k = convert_root(cookie, DOMAIN_XML_COOKIE, "kvm");
-	struct result partial = convert("<domain type='kvm'><cpu check='partial'/></domain>", "kvm");
+	static const char kvm[] = "<domain type='kvm'><cpu check='full'/></domain>";
+	static const char tcg[] = "<domain type='qemu'><cpu check='full'/></domain>";
+	struct result there = convert_both(kvm, cookie, "tcg"), back = convert_both(tcg, cookie, "kvm-split");
+	struct result stays = convert_both(kvm, cookie, "kvm");
+	struct result partial = convert("<domain type='qemu'><cpu check='partial'/></domain>", "kvm");
 
-	cr_assert_eq(r.rc, 0, "%s", r.err.text);
-	cr_expect(strstr(r.text, "check=\"none\""), "%s", r.text);
-	cr_expect(find_entry(&r, "cookie.cpu.check"));
-	cr_expect(strstr(k.text, "check=\"none\""), "%s", k.text);
-	cr_expect_eq(partial.report.count, 0);
-	release(&r);
-	release(&k);
+	cr_assert_eq(there.rc, 0, "%s", there.err.text);
+	cr_expect(strstr(there.d.cookie, "check=\"none\""), "%s", there.d.cookie);
+	cr_expect(find_entry(&there, "cookie.cpu.check"));
+	cr_expect(find_entry(&there, "domain.cpu.check"));
+	cr_expect(strstr(back.d.cookie, "check=\"none\""), "%s", back.d.cookie);
+	cr_expect_str_eq(stays.d.cookie, cookie);
+	cr_expect_str_eq(stays.d.xml, kvm);
+	cr_expect(strstr(partial.text, "check='partial'") || strstr(partial.text, "check=\"partial\""), "%s", partial.text);
+	release(&there);
+	release(&back);
+	release(&stays);
 	release(&partial);
 }
 
@@ -239,7 +254,7 @@ Test(domain, what_is_no_domain_is_told_by_line)
 		struct result r = convert(cases[i].xml, "tcg");
 
 		cr_expect_eq(r.rc, -EBADMSG, "case %zu", i);
-		cr_expect_null(r.text);
+		cr_expect_str_eq(r.text, cases[i].xml);
 		cr_expect(strstr(r.err.text, cases[i].text), "case %zu: %s", i, r.err.text);
 		cr_expect_str_eq(r.err.path, "domain");
 		release(&r);
