@@ -36,6 +36,7 @@ int domain_parse(struct domain_run *r, const char *xml, struct irqs_error *reter
 	xmlParserCtxt *ctxt;
 	int rc = 0;
 
+	r->doc = NULL;
 	if (size > XML_MAX)
 		return irqs_fail(reterr, IRQS_MALFORMED, IRQS_NO_OFFSET, r->root, "libvirt's XML: more than 16 MiB");
 	if (has_doctype(xml))

@@ -261,6 +261,19 @@ Test(domain, what_is_no_domain_is_told_by_line)
 	}
 }
 
+Test(domain, a_cookie_that_is_no_xml_is_told)
+{
+	static const char *const cookies[] = { "<!DOCTYPE c><cookie/>", "<cookie", "<domain type='kvm'/>" };
+
+	for (size_t i = 0; i < sizeof(cookies) / sizeof(cookies[0]); i++) {
+		struct result r = convert_both(guest, cookies[i], "tcg");
+
+		cr_expect_eq(r.rc, -EBADMSG);
+		cr_expect_str_eq(r.err.path, "cookie");
+		release(&r);
+	}
+}
+
 Test(domain, a_text_that_claims_another_encoding_is_read_as_what_it_is)
 {
 	/* In UTF-7, UTF-16 and the like a document type could hide from the search for one. */
