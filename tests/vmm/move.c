@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "apic/snapshot.h"
 #include "kvm/restore.h"
 #include "tests/vmm/engine.h"
 
@@ -96,6 +97,26 @@ static void find_external(struct migration *m)
 	}
 }
 
+/* As a file or a socket would carry it to the new machine: as a snapshot (docs/snapshot.md). */
+static int carry(struct migration *m, struct irqs_error *reterr)
+{
+	struct irqchip_state carried;
+	struct vms_tree t;
+	int rc = vms_tree_init(&t, reterr);
+
+	if (rc)
+		return rc;
+	rc = snapshot_to_tree(&m->from, &t, reterr);
+	if (!rc)
+		rc = snapshot_from_tree(t.machine, &carried, reterr);
+	vms_tree_deinit(&t);
+	if (rc)
+		return rc;
+	irqchip_deinit(&m->from);
+	m->from = carried;
+	return 0;
+}
+
 /* ---- into the new one ---- */
 
 static int transform(struct migration *m, struct irqs_error *reterr)
@@ -185,6 +206,8 @@ static int migrate(struct migration *m, struct irqs_error *reterr)
 
 	if (!rc)
 		rc = read_old(m, reterr);
+	if (!rc)
+		rc = carry(m, reterr);
 	if (rc)
 		return rc;
 	set_target(m);
