@@ -39,12 +39,14 @@ struct qemu_item {
 		QEMU_ITEM_CONFIG, /* the configuration section */
 		QEMU_ITEM_DEVICE, /* a FULL section */
 		QEMU_ITEM_VMDESC, /* the vmdescription with its header */
+		QEMU_ITEM_BYTES,  /* other bytes in the place of as many of the input (stream/qemu_pages.h) */
 	} kind;
 	uint64_t offset, length; /* in the input */
 	uint32_t section_id;     /* of a device */
 	bool at_fixed_offset;    /* raw bytes that name their own file offset (mapped-ram) */
 	bool ram;                /* RAM is among the raw bytes */
 	struct vms_node *node;   /* of a device or the configuration */
+	const uint8_t *bytes;    /* of QEMU_ITEM_BYTES; they live as long as the tree */
 };
 
 /* What the RAM sections hold; counts of pages and bytes of the input. */
@@ -68,6 +70,7 @@ struct qemu_stream {
 	uint64_t start; /* where it begins in the input */
 	/* private: */
 	size_t items_capacity;
+	bool mapped_ram, ignore_shared; /* as the configuration says */
 };
 
 struct qemu_read_options {

@@ -48,9 +48,9 @@ static int read_capabilities(struct qemu_reader *r, struct vms_node *sub)
 			return rc;
 		cap->index = i;
 		if (len == strlen("mapped-ram") && !memcmp(cap->data + 1, "mapped-ram", len))
-			r->walk.mode.mapped_ram = true;
+			r->walk.mode.mapped_ram = r->s->mapped_ram = true;
 		if (len == strlen("x-ignore-shared") && !memcmp(cap->data + 1, "x-ignore-shared", len))
-			r->walk.mode.ignore_shared = true;
+			r->walk.mode.ignore_shared = r->s->ignore_shared = true;
 	}
 	return 0;
 }

@@ -191,6 +191,9 @@ static int put_item(struct writer *w, const struct qemu_item *item)
 	case QEMU_ITEM_VMDESC:
 		rc = put_vmdesc(w);
 		break;
+	case QEMU_ITEM_BYTES:
+		rc = put(w, item->bytes, item->length);
+		break;
 	}
 	if (rc || !w->sink->end)
 		return rc;

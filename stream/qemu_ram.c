@@ -9,9 +9,9 @@
 
 /* Flags in the low bits of each address word. */
 enum {
-	RAM_ZERO = 0x02,
+	RAM_ZERO = QEMU_RAM_ZERO,
 	RAM_MEM_SIZE = 0x04,
-	RAM_PAGE = 0x08,
+	RAM_PAGE = QEMU_RAM_PAGE,
 	RAM_EOS = 0x10,
 	RAM_CONTINUE = 0x20,
 	RAM_XBZRLE = 0x40,
@@ -44,10 +44,24 @@ static void next_block(struct qemu_walk *w)
 		qemu_walk_next(w, on_word, WORD);
 }
 
+/* Behind its length, which is at the position. */
+static void take_name(struct qemu_walk *w, uint8_t size)
+{
+	w->name_at = w->pos + 1;
+	w->name_size = size;
+}
+
+static void tell_block(struct qemu_walk *w, uint64_t bitmap, uint64_t pages)
+{
+	if (w->watch && w->watch->block)
+		w->watch->block(w->watch, w, bitmap, pages);
+}
+
 static int on_block_name(struct qemu_walk *w, const uint8_t *p)
 {
 	if (!*p)
 		return fail(w, w->pos, "a block without a name");
+	take_name(w, *p);
 	qemu_walk_next(w, on_used, 8);
 	w->skip = *p;
 	return 0;
@@ -60,6 +74,8 @@ static void next_of_block(struct qemu_walk *w)
 		qemu_walk_next(w, on_mapped, MAPPED_RAM_HEADER);
 	else
 		next_block(w);
+	if (!w->mode.mapped_ram)
+		tell_block(w, 0, 0);
 	if (w->mode.ignore_shared)
 		w->skip = 8; /* the block's address */
 }
@@ -109,14 +125,17 @@ static int on_mapped(struct qemu_walk *w, const uint8_t *p)
 		return fail(w, w->pos, "a mapped-ram block beyond the end of the input");
 	w->skip = pages + w->used - end;
 	w->ram->mapped_bytes += w->used;
+	tell_block(w, bitmap, pages);
 	return 0;
 }
 
 /* ---- pages ---- */
 
-/* The page's data, behind @name bytes of its block's name. */
+/* The page's data, behind @name bytes of its block's name, which follow what this step takes. */
 static void next_page_data(struct qemu_walk *w, uint64_t name)
 {
+	if (w->watch && w->watch->page)
+		w->watch->page(w->watch, w, w->pos + w->need + name);
 	switch (w->kind) {
 	case RAM_ZERO:
 		w->ram->zero_pages++;
@@ -143,6 +162,7 @@ static int on_page_name(struct qemu_walk *w, const uint8_t *p)
 	if (!*p)
 		return fail(w, w->pos, "a block without a name");
 	w->mode.block_named = true;
+	take_name(w, *p);
 	next_page_data(w, *p);
 	return 0;
 }
@@ -209,6 +229,7 @@ static int on_word(struct qemu_walk *w, const uint8_t *p)
 		return irqs_fail(w->reterr, IRQS_REFUSED, (int64_t)w->at, "ram",
 				 "an RDMA migration: its pages are not in the stream");
 	default:
+		w->address = word & ~(uint64_t)(PAGE_SIZE - 1);
 		return begin_page(w, flags);
 	}
 }

@@ -31,6 +31,18 @@ struct qemu_ram_mode {
 struct qemu_walk;
 typedef int qemu_walk_fn(struct qemu_walk *w, const uint8_t *p);
 
+/* Who wants to know where pages are; either may be NULL. They must not read from the source that is walked. */
+struct qemu_walk_watch {
+	/* A block of the list: its name is at @w->name_at, its bytes are @w->used. Of mapped RAM: where bitmap and pages are. */
+	void (*block)(struct qemu_walk_watch *watch, const struct qemu_walk *w, uint64_t bitmap, uint64_t pages);
+	/* A page: @w->address in the block of that name. Its data, of @w->kind, are at @data of the input. */
+	void (*page)(struct qemu_walk_watch *watch, const struct qemu_walk *w, uint64_t data);
+};
+
+/* How a page is in the stream. */
+enum { QEMU_RAM_ZERO = 0x02,
+       QEMU_RAM_PAGE = 0x08 };
+
 struct qemu_walk {
 	uint64_t pos;  /* offset in the input of the next byte */
 	uint64_t skip; /* bytes that come first and are not looked at */
@@ -40,8 +52,12 @@ struct qemu_walk {
 	struct qemu_ram *ram; /* counted up */
 	uint32_t ram_id;      /* section id of "ram" */
 	bool have_ram, ram_ended, know_footers, has_footers;
-	bool return_path; /* the source opened one */
-	bool multifd;     /* pages come by other connections */
+	bool return_path;              /* the source opened one */
+	bool multifd;                  /* pages come by other connections */
+	struct qemu_walk_watch *watch; /* or NULL */
+	uint64_t address;              /* of a page in its block */
+	uint64_t name_at;              /* where the name of the block is, of */
+	uint8_t name_size;             /* so many bytes */
 	struct irqs_error *reterr;
 	/* private: */
 	qemu_walk_fn *step;
