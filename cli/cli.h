@@ -10,6 +10,7 @@
 #include "apic/print.h"
 #include "base/error.h"
 #include "filters/filter.h"
+#include "filters/pvclock.h"
 #include "filters/rules.h"
 #include "stream/format.h"
 #include "stream/in_place.h"
@@ -160,7 +161,8 @@ struct cli_conversion {
 	struct profile from, to;
 	struct report report;
 	struct cli_filters filters;
-	int rc; /* of filter_convert() */
+	struct pvclock_plan pvclock; /* of a conversion with a rate of the target's TSC */
+	int rc;                      /* of filter_convert() */
 	struct irqs_error error;
 };
 
@@ -168,6 +170,7 @@ struct cli_conversion_options {
 	const char *from, *to; /* hosts, see target_parse(); @from may be NULL */
 	const char *hints;     /* file of compat hints, or NULL */
 	bool allow_lossy;
+	uint64_t tsc_khz;     /* of the target's TSC; 0: not known */
 	const char **filters; /* values of --filter, NULL-terminated; NULL: none */
 };
 
@@ -188,6 +191,12 @@ int cli_conversion_run(struct cli_conversion *c, const struct cli_conversion_opt
  */
 int cli_convert(struct cli_input *in, const struct cli_conversion_options *opt, struct cli_conversion *ret);
 void cli_conversion_deinit(struct cli_conversion *c);
+
+/* cli_pvclock - repair the clock pages in the RAM of a stream, by the plan in @c. Return: 0 or -errno, @c->error filled. */
+int cli_pvclock(struct cli_input *in, struct cli_conversion *c, uint64_t khz);
+
+/* cli_parse_khz - the value of --tsc-khz. Return: whether it is one. */
+bool cli_parse_khz(const char *text, uint64_t *ret);
 
 /* cli_print_report - the report as a table for a person. */
 void cli_print_report(const struct cli_conversion *c, FILE *out);

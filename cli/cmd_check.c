@@ -44,6 +44,8 @@ static const char *without_target(const struct cli_conversion_options *opt)
 		return "--hints";
 	if (opt->filters)
 		return "--filter";
+	if (opt->tsc_khz)
+		return "--tsc-khz";
 	return opt->allow_lossy ? "--allow" : NULL;
 }
 
@@ -56,6 +58,7 @@ static int run_with(int argc, char **argv, struct cli_conversion_options *opt)
 		{ "vmdesc", required_argument, NULL, 'd' },
 		{ "filter", required_argument, NULL, 'F' },
 		{ "hints", required_argument, NULL, 'H' },
+		{ "tsc-khz", required_argument, NULL, 'T' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "color", required_argument, NULL, 'c' },
 		{ 0 },
@@ -80,6 +83,10 @@ static int run_with(int argc, char **argv, struct cli_conversion_options *opt)
 			if (strcmp(optarg, "lossy") != 0)
 				return cli_usage(&cmd_check, "--allow %s: only 'lossy' can be allowed", optarg);
 			opt->allow_lossy = true;
+			break;
+		case 'T':
+			if (!cli_parse_khz(optarg, &opt->tsc_khz))
+				return cli_usage(&cmd_check, "--tsc-khz %s: not a rate in kHz", optarg);
 			break;
 		case 'H':
 			opt->hints = optarg;
@@ -144,6 +151,7 @@ const struct cli_command cmd_check = {
 		"  --allow lossy  as with convert\n"
 		"  --filter F     as with convert\n"
 		"  --hints F      compat hints of the machine: 'hints dump' wrote them\n"
+		"  --tsc-khz N    rate of the target's TSC, as for 'convert'\n"
 		"\nIn both cases:\n\n"
 		"  --vmdesc F     take the vmdescription from F (a stream of a twin machine, or the JSON)\n"
 		"  --json         print the findings or the report as JSON\n" CLI_COLOR_HELP,

@@ -65,6 +65,7 @@ static int parse(int argc, char **argv, struct options *o)
 		{ "allow", required_argument, NULL, 'a' },
 		{ "vmdesc", required_argument, NULL, 'd' },
 		{ "hints", required_argument, NULL, 'H' },
+		{ "tsc-khz", required_argument, NULL, 'T' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "in-place", no_argument, NULL, 'i' },
 		{ "recover", optional_argument, NULL, 'R' },
@@ -99,6 +100,10 @@ static int parse(int argc, char **argv, struct options *o)
 			if (strcmp(optarg, "lossy") != 0)
 				return cli_usage(&cmd_convert, "--allow %s: only 'lossy' can be allowed", optarg);
 			o->conversion.allow_lossy = true;
+			break;
+		case 'T':
+			if (!cli_parse_khz(optarg, &o->conversion.tsc_khz))
+				return cli_usage(&cmd_convert, "--tsc-khz %s: not a rate in kHz", optarg);
 			break;
 		case 'H':
 			o->conversion.hints = optarg;
@@ -265,7 +270,7 @@ static int run(int argc, char **argv)
 	else if (status < 0 && o.in_place)
 		status = convert_in_place(&o);
 	else if (status < 0)
-		status = through_is_wanted(o.input, o.output) ? convert_through(&o) : convert_to_file(&o);
+		status = !o.conversion.tsc_khz && through_is_wanted(o.input, o.output) ? convert_through(&o) : convert_to_file(&o);
 	free(o.conversion.filters);
 	return status;
 }
@@ -294,5 +299,7 @@ const struct cli_command cmd_convert = {
 		"                  .json or has a '/' in it; F:back takes them backwards (may be given again)\n"
 		"  --list-filters  print the filters and leave\n"
 		"  --hints F       compat hints of the machine: 'hints dump' wrote them\n"
+		"  --tsc-khz N     rate of the target's TSC: to TCG, the clock pages that a guest of KVM has in its RAM\n"
+		"                  get its scale. All of the RAM is walked, and a pipe is kept in a temporary file\n"
 		"  --vmdesc F      take the vmdescription from F (a stream of a twin machine, or the JSON)\n",
 };

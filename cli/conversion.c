@@ -81,6 +81,15 @@ int cli_conversion_check(const struct cli_conversion_options *opt)
 	return rc ? cli_fail(&err, NULL) : IRQS_DONE;
 }
 
+/* Before the filters move the TSCs. */
+static int plan_pvclock(struct cli_conversion *c, const struct vms_tree *tree)
+{
+	if (profile_is_kvm(&c->to))
+		report_add(&c->report, "pvclock", REPORT_KEPT, COST_LOSSLESS, "pvclock", NULL, NULL,
+			   "KVM writes the guest's clock pages itself, with the scale of its TSC");
+	return pvclock_plan(tree->machine, &c->from, &c->to, &c->pvclock, &c->error);
+}
+
 int cli_conversion_run(struct cli_conversion *c, const struct cli_conversion_options *opt, struct vms_tree *tree)
 {
 	struct filter_options options = {
@@ -90,6 +99,8 @@ int cli_conversion_run(struct cli_conversion *c, const struct cli_conversion_opt
 	};
 
 	c->rc = find_profiles(tree, opt, c);
+	if (!c->rc && opt->tsc_khz)
+		c->rc = plan_pvclock(c, tree);
 	if (!c->rc)
 		c->rc = filter_convert(tree, &c->from, &c->to, &options, &c->report, &c->error);
 	return c->rc;
@@ -116,6 +127,8 @@ int cli_convert(struct cli_input *in, const struct cli_conversion_options *opt, 
 	if (status)
 		return status;
 	rc = cli_conversion_run(ret, opt, &in->stream.tree);
+	if (!rc)
+		rc = ret->rc = cli_pvclock(in, ret, opt->tsc_khz);
 	/* Also after a refusal: the report is to be complete. */
 	if (in->is_image && (!rc || rc == -EOPNOTSUPP))
 		rc = convert_image(in, opt, ret);
@@ -130,6 +143,7 @@ int cli_convert(struct cli_input *in, const struct cli_conversion_options *opt, 
 void cli_conversion_deinit(struct cli_conversion *c)
 {
 	report_deinit(&c->report);
+	pvclock_plan_deinit(&c->pvclock);
 	cli_filters_unload(&c->filters);
 }
 
