@@ -72,6 +72,7 @@ vmm_lib    := $(B)/tests/vmm/vmm.a
 bench_src  := $(wildcard tests/bench/*.c)
 bench_bin   = $(patsubst %.c,$(B)/%,$(filter-out tests/bench/machine.c,$(bench_src)))
 docs_src   := $(wildcard docs/*.c)
+hook_scripts  := scripts/libvirt-hook scripts/qemu-as
 debug_scripts := scripts/irqchip-strace scripts/irqchip-trace scripts/irqchip-gdb.py scripts/irqshift_decode.py
 fuzz_bin   := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*.c))
 guest      := $(O)/tests/guests/guest.elf
@@ -281,7 +282,8 @@ install: all
 	for h in $(public_headers); do install -D -m 644 "$$h" '$(DESTDIR)$(includedir)/irqshift/'"$$h" || exit; done
 	for m in $(man_pages); do install -m 644 "$$m" '$(DESTDIR)$(mandir)/man1/' || exit; done
 	install -d '$(DESTDIR)$(libexecdir)'
-	for s in $(debug_scripts); do install -m $$([ -x "$$s" ] && echo 755 || echo 644) "$$s" '$(DESTDIR)$(libexecdir)/' || exit; done
+	for s in $(debug_scripts) $(hook_scripts); do install -m $$([ -x "$$s" ] && echo 755 || echo 644) "$$s" '$(DESTDIR)$(libexecdir)/' || exit; done
+	for a in tcg kvm; do ln -sf qemu-as '$(DESTDIR)$(libexecdir)'/qemu-as-$$a; done
 	install -d '$(DESTDIR)$(datadir)/rules'
 	install -m 644 docs/rules.schema.json filters/rules/*.json '$(DESTDIR)$(datadir)/rules/'
 

@@ -14,6 +14,8 @@
 #define TRIES 3
 #define SESSION "tests/qemu/libvirt_session"
 #define MOVES "tests/qemu/libvirt_moves"
+#define HOOKED "tests/qemu/libvirt_hook"
+#define HOOK "scripts/libvirt-hook"
 
 struct format {
 	char name[8];
@@ -107,9 +109,9 @@ static bool judge_both(const char *format)
 	return ok;
 }
 
-static void run_moves(const char *format)
+static void run_scenario(const char *scenario, const char *format)
 {
-	const char *const argv[] = { SESSION, folder, MOVES, folder, NULL };
+	const char *const argv[] = { SESSION, folder, scenario, folder, NULL };
 	char config[64], output[64];
 	char *said;
 	int rc;
@@ -151,7 +153,7 @@ ParameterizedTest(const struct format *f, libvirt, a_saved_domain_goes_on_under_
 		cr_skip_test("%s: %s", f->name, why);
 	setenv("LIBVIRT_FEATURES", "<ioapic driver='kvm'/><kvm><hidden state='off'/></kvm>", 1);
 	for (unsigned int try = 0; try < TRIES && !ok; try++) {
-		run_moves(f->name);
+		run_scenario(MOVES, f->name);
 		ok = judge_both(f->name);
 	}
 	cr_expect(ok);
@@ -161,4 +163,35 @@ ParameterizedTest(const struct format *f, libvirt, a_saved_domain_goes_on_under_
 	expect_in("tcg.report", "domain.clock.timer[kvmclock]");
 	expect_in("kvm.xml", "<domain type='kvm'");
 	expect_in("kvm.report", "domain.type: qemu -> kvm");
+}
+
+/* Exactly what libvirt takes from a hook: no other type, but another emulator. */
+Test(libvirt, a_hook_hands_a_domain_of_the_other_kind_to_this_host_s_accelerator)
+{
+	const char *why = missing();
+	char *one, *two, *hook, what[400];
+	bool ok = false;
+
+	cr_assert(mkdtemp(folder));
+	if (why)
+		cr_skip_test("hook: %s", why);
+	hook = read_text(HOOK);
+	cr_assert(hook);
+	write_part("hook", hook);
+	free(hook);
+	/* x2APIC is what QEMU 7.2's TCG lacks of KVM's qemu64, and libvirt compares the CPU */
+	setenv("LIBVIRT_CPU", "<cpu mode='custom' check='none'><model>qemu64</model><feature policy='disable' name='x2apic'/></cpu>", 1);
+	run_scenario(HOOKED, "raw");
+	one = read_part("serial.1");
+	two = read_part("serial.2");
+	ok = goes_on(one, two, "tcg through the hook", what, sizeof(what));
+	printf("  %s\n", what);
+	cr_expect(ok, "%s", what);
+	free(one);
+	free(two);
+	expect_in("hook.log", "no emulator is configured");
+	expect_in("hook.log", "domain.type: kvm -> qemu");
+	expect_in("tcg.xml", "<domain type='kvm'");
+	expect_in("tcg.xml", "qemu-as-tcg</emulator>");
+	expect_in("qemu.args", "-accel tcg");
 }
