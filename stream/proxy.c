@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 /* What a destination takes to close a connection on which nothing can come any more. */
 #define CLOSE_MS 10000
 #define MULTIFD_MAGIC 0x11223344u
+#define CHANNELS 4u
 
 struct proxy {
 	const struct proxy_options *opt;
@@ -29,7 +31,7 @@ struct proxy {
 	struct proxy_status status;
 	bool source_is_tcp;
 	int64_t start_us, devices_us, last_us, end_us; /* -1: not yet */
-	int channel;                                   /* a second connection of the source; -1: none */
+	int channels[CHANNELS];                        /* further connections of a source; -1: none */
 };
 
 static int64_t now_us(void)
@@ -52,6 +54,73 @@ static void tell(struct proxy *p)
 	s->shut_value = p->answers.shut_value;
 	if (p->opt->status)
 		p->opt->status(p->opt->ctx, s);
+}
+
+/* ---- further connections ---- */
+
+static bool is_multifd(int fd, ssize_t *ret_n)
+{
+	uint8_t magic[4];
+
+	*ret_n = recv(fd, magic, sizeof(magic), MSG_DONTWAIT | MSG_PEEK);
+	return *ret_n == (ssize_t)sizeof(magic) && get_be(magic, 4) == MULTIFD_MAGIC;
+}
+
+static int refuse_multifd(struct irqs_error *reterr)
+{
+	return irqs_fail(reterr, IRQS_REFUSED, IRQS_NO_OFFSET, NULL,
+			 "a multifd migration: its pages come by connections of their own (set the capability multifd off on both sides)");
+}
+
+static void forget_channel(struct proxy *p, int fd)
+{
+	for (unsigned int i = 0; i < CHANNELS; i++)
+		if (p->channels[i] == fd)
+			p->channels[i] = -1;
+	close(fd);
+}
+
+static int channel_ready(void *ctx, int fd, struct irqs_error *reterr)
+{
+	ssize_t n;
+
+	if (is_multifd(fd, &n))
+		return refuse_multifd(reterr);
+	if (n > 0 && n < 4)
+		return 0; /* the rest is on its way */
+	forget_channel(ctx, fd);
+	return 1; /* another source has to wait until this one is through */
+}
+
+static int connection_ready(void *ctx, int fd, struct irqs_error *reterr)
+{
+	struct proxy *p = ctx;
+	int channel = address_accept(fd, reterr);
+
+	if (channel < 0)
+		return channel == -EAGAIN || channel == -ECONNABORTED ? 0 : channel;
+	for (unsigned int i = 0; i < CHANNELS; i++)
+		if (p->channels[i] < 0) {
+			p->channels[i] = channel;
+			return transport_watch(p->transport, channel, channel_ready, p, reterr);
+		}
+	close(channel);
+	return 0;
+}
+
+/* A source may give up before its channels were looked at, or even accepted. */
+static bool any_multifd(struct proxy *p)
+{
+	struct pollfd ready = { .fd = p->opt->listening, .events = POLLIN };
+	ssize_t n;
+
+	for (unsigned int i = 0; i < CHANNELS && ready.fd >= 0 && poll(&ready, 1, 0) > 0; i++)
+		if (connection_ready(p, ready.fd, NULL))
+			break;
+	for (unsigned int i = 0; i < CHANNELS; i++)
+		if (p->channels[i] >= 0 && is_multifd(p->channels[i], &n))
+			return true;
+	return false;
 }
 
 /* ---- from the source to the destination ---- */
@@ -139,40 +208,6 @@ static int pass_back(void *ctx, const uint8_t *data, size_t len, struct iovec re
 	ret[0] = (struct iovec){ .iov_base = (void *)data, .iov_len = len };
 	*ret_n = len ? 1 : 0;
 	return 0;
-}
-
-/* ---- further connections ---- */
-
-static int channel_ready(void *ctx, int fd, struct irqs_error *reterr)
-{
-	struct proxy *p = ctx;
-	uint8_t magic[4];
-	ssize_t n = recv(fd, magic, sizeof(magic), MSG_DONTWAIT | MSG_PEEK);
-
-	if (n > 0 && n < (ssize_t)sizeof(magic))
-		return 0; /* the rest is on its way */
-	close(fd);
-	p->channel = -1;
-	if (n == (ssize_t)sizeof(magic) && get_be(magic, 4) == MULTIFD_MAGIC)
-		return irqs_fail(reterr, IRQS_REFUSED, IRQS_NO_OFFSET, NULL,
-				 "a multifd migration: its pages come by connections of their own (set the capability multifd off on both sides)");
-	return 1; /* another source has to wait until this one is through */
-}
-
-static int connection_ready(void *ctx, int fd, struct irqs_error *reterr)
-{
-	struct proxy *p = ctx;
-	int channel;
-
-	channel = address_accept(fd, reterr);
-	if (channel < 0)
-		return channel == -EAGAIN || channel == -ECONNABORTED ? 0 : channel;
-	if (p->channel >= 0) {
-		close(channel);
-		return 0;
-	}
-	p->channel = channel;
-	return transport_watch(p->transport, channel, channel_ready, p, reterr);
 }
 
 /* Whether the destination has all it needs to run the guest. */
@@ -294,7 +329,7 @@ int proxy_run(const struct proxy_options *opt, struct irqs_error *reterr)
 		.start_us = now_us(),
 		.devices_us = -1,
 		.end_us = -1,
-		.channel = -1,
+		.channels = { -1, -1, -1, -1 },
 		.source_is_tcp = is_tcp(opt->source),
 	};
 	int rc = set_up(&p, reterr);
@@ -304,10 +339,16 @@ int proxy_run(const struct proxy_options *opt, struct irqs_error *reterr)
 	if (!rc && p.answers.shut && p.answers.shut_value)
 		rc = irqs_fail(reterr, IRQS_SYSTEM, IRQS_NO_OFFSET, NULL,
 			       "the destination could not load the machine: its own messages say why");
+	if (rc == -EIO || rc == -EPIPE || rc == -ECONNRESET) {
+		relay_progress(opt->relay, &p.status.relay);
+		if (p.transport && p.status.relay.phase < RELAY_DEVICES && any_multifd(&p))
+			rc = refuse_multifd(reterr);
+	}
 	if (rc)
 		fail_source(&p);
-	if (p.channel >= 0)
-		close(p.channel);
+	for (unsigned int i = 0; i < CHANNELS; i++)
+		if (p.channels[i] >= 0)
+			close(p.channels[i]);
 	if (p.transport)
 		tell(&p);
 	transport_destroy(p.transport);
