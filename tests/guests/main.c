@@ -432,8 +432,10 @@ static void dirty(void)
 	for (u32 i = 0; i < cfg.dirty; i++) {
 		volatile u32 *word = (volatile u32 *)(DIRTY_BASE + i * PAGE_BYTES + i % (PAGE_BYTES / 4) * 4);
 
-		if (turn && *word != turn + i)
+		if (turn && *word != turn + i) {
 			error_count("page_lost");
+			con_text("page_lost\n"); /* a line of its own: no later error hides it */
+		}
 		*word = turn + 1 + i;
 	}
 	turn++;
