@@ -9,6 +9,7 @@
 #include "stream/qemu_tail.h"
 
 #define MAGIC 0x5145564du
+#define MAGIC_LIBVIRT 0x4c696276u /* stream/libvirt_image.h */
 #define VERSION 3u
 #define VERSION_COMPAT 2u
 
@@ -24,6 +25,8 @@ static int read_header(struct qemu_reader *r)
 		return qemu_fail(r, start, "not a QEMU stream: the input is empty");
 	if ((rc = qemu_take(r, 4, &magic)))
 		return rc;
+	if (magic == MAGIC_LIBVIRT)
+		return qemu_fail(r, start, "a libvirt save image, which is not converted while it comes: put it into a file");
 	if (magic != MAGIC)
 		return qemu_fail(r, start, "not a QEMU stream: it does not start with \"QEVM\"");
 	if ((rc = qemu_take(r, 4, &version)))

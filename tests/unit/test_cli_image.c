@@ -255,6 +255,18 @@ Test(cli_image, a_broken_one_is_malformed_input_with_its_place)
 	close(fd);
 }
 
+Test(cli_image, from_a_pipe_it_goes_into_a_file_and_not_into_a_pipe)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "cd %s && mkfifo raw_fifo && { cat raw >raw_fifo & }", dir);
+	cr_assert_eq(system(command), 0);
+	cr_expect_eq(irqshift("convert --to tcg -o out raw"), 0, "%s", text);
+	cr_expect_eq(irqshift("convert --to tcg -o out2 - <raw && cmp out out2"), 0, "%s", text);
+	cr_expect_eq(irqshift("show - <raw >/dev/null"), 0, "%s", text);
+	cr_expect_eq(irqshift("convert --to tcg -o - <raw_fifo - 2>said | cat >/dev/null; grep -q 'put it into a file' said"), 0, "%s", text);
+}
+
 Test(cli_image, in_place_is_left_to_plain_streams)
 {
 	uint8_t *before, *after;
