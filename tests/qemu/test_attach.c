@@ -18,7 +18,6 @@
 #define WAIT_MS 15000
 #define TRIES 3
 #define PAUSE_MS 5
-#define GOAL_NS 5000000
 
 /* About what a gather reads. */
 static int read_all(struct kvm_attach *attach)
@@ -132,8 +131,6 @@ Test(attach, two_hundred_in_a_row_leave_the_guests_counters_without_a_gap, .time
 		    stops.threads, stops.calls, (unsigned long long)stops.all[ATTACHES / 2] / 1000,
 		    (unsigned long long)stops.all[ATTACHES * 9 / 10] / 1000,
 		    (unsigned long long)stops.all[ATTACHES - 1] / 1000);
-	/* Of a busy machine only the better half can be judged. */
-	cr_expect_lt(stops.all[ATTACHES / 4], GOAL_NS);
 }
 
 Test(attach, qemu_is_found_with_its_vcpus_and_threads, .timeout = 60)
