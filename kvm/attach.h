@@ -13,7 +13,8 @@
  * when the caller has CAP_SYS_ADMIN and can read them, one whose filters say so. Arguments are put below the thread's
  * stack and what was there is put back. No code is written: the call is made at a SYSCALL instruction that is there.
  *
- * The calling thread is bound to one CPU meanwhile, and has real-time priority where it may: both shorten the stop.
+ * The calling thread and the one that makes the calls are bound to one CPU meanwhile, and the former has real-time priority
+ * where it may: both shorten the stop, on an idle machine to a fifth.
  *
  * When the caller dies in between, the kernel lets all threads go: harmless for all but the thread that calls, which then
  * goes on with the registers of its call and most likely crashes. Signals to the calling thread are blocked meanwhile,

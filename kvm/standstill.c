@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "kvm/procfs_priv.h"
@@ -169,24 +170,46 @@ static void hurry(struct standstill *s)
 	s->hurried = sched_getscheduler(0) == SCHED_OTHER && !sched_setscheduler(0, SCHED_FIFO, &lowest);
 }
 
+/* The one that the port will call in first, if its filters let it. */
+static struct tracee *likely_caller(const struct standstill *s)
+{
+	for (unsigned int wanted = 0; wanted < TRACEE_RANKS; wanted++)
+		for (unsigned int i = 0; i < s->ntracees; i++)
+			if (s->tracees[i].state == TRACEE_STOPPED && s->tracees[i].rank == wanted)
+				return &s->tracees[i];
+	return NULL;
+}
+
 /*
  * This thread and the one that calls take turns, four times a call. On one CPU that is a switch, on two it wakes a CPU
- * each time, which takes several times as long.
+ * each time, which takes several times as long. An idle CPU would draw that thread over, so it is bound as well.
  */
 static void move_near(struct standstill *s)
 {
+	struct tracee *caller = likely_caller(s);
+	int cpu = caller ? procfs_cpu(s->found->pid, caller->tid) : -1;
 	cpu_set_t near;
-	int cpu = -1;
 
-	for (unsigned int wanted = 0; wanted < TRACEE_RANKS && cpu < 0; wanted++)
-		for (unsigned int i = 0; i < s->ntracees && cpu < 0; i++)
-			if (s->tracees[i].state == TRACEE_STOPPED && s->tracees[i].rank == wanted)
-				cpu = procfs_cpu(s->found->pid, s->tracees[i].tid);
 	if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof(s->cpus), &s->cpus))
 		return;
 	CPU_ZERO(&near);
 	CPU_SET(cpu, &near);
 	s->moved = !sched_setaffinity(0, sizeof(near), &near);
+	if (!s->moved || sched_getaffinity(caller->tid, sizeof(s->caller_cpus), &s->caller_cpus) ||
+	    !CPU_ISSET(cpu, &s->caller_cpus) || sched_setaffinity(caller->tid, sizeof(near), &near))
+		return;
+	s->caller = caller->tid;
+}
+
+/* One that was let on all CPUs is so again, also on those that come later. */
+static void free_caller(struct standstill *s)
+{
+	if (!s->caller)
+		return;
+	if (CPU_COUNT(&s->caller_cpus) >= sysconf(_SC_NPROCESSORS_ONLN))
+		memset(&s->caller_cpus, 0xff, sizeof(s->caller_cpus));
+	sched_setaffinity(s->caller, sizeof(s->caller_cpus), &s->caller_cpus);
+	s->caller = 0;
 }
 
 static void back_to_normal(struct standstill *s)
@@ -221,6 +244,7 @@ int standstill_begin(struct standstill *s, const struct kvm_found *found)
 
 void standstill_end(struct standstill *s, uint64_t *ret_ns)
 {
+	free_caller(s);
 	/* First what takes waiting, while no vCPU is in the way. */
 	for (unsigned int i = 0; i < s->ntracees; i++)
 		tracee_give_back(&s->tracees[i]);

@@ -26,6 +26,8 @@ struct standstill {
 	/* The calling thread's, to be put back: */
 	sigset_t signals;
 	cpu_set_t cpus;
+	pid_t caller; /* bound to one CPU, else on these; 0: none */
+	cpu_set_t caller_cpus;
 	bool masked, hurried, moved;
 };
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Reading the irqchip of another process, which must not notice. */
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -425,4 +427,52 @@ Test(attach, the_parent_of_a_killed_target_hears_of_it)
 	cr_expect_eq(waitpid(parent, &status, 0), parent);
 	cr_expect_eq(status, 0, "%x", status);
 	cr_expect_eq(kill(child->pid, 0), -1);
+}
+
+/* The CPUs that each thread may run on. */
+static unsigned int affinities(pid_t pid, cpu_set_t *ret, unsigned int room)
+{
+	char folder[64];
+	struct dirent *entry;
+	unsigned int n = 0;
+	DIR *tasks;
+
+	snprintf(folder, sizeof(folder), "/proc/%d/task", pid);
+	tasks = opendir(folder);
+	cr_assert_not_null(tasks);
+	while ((entry = readdir(tasks)) && n < room)
+		if (atoi(entry->d_name) && !sched_getaffinity(atoi(entry->d_name), sizeof(ret[n]), &ret[n]))
+			n++;
+	closedir(tasks);
+	return n;
+}
+
+/* The thread that makes the calls is bound to one CPU meanwhile. */
+Test(attach, every_thread_may_run_where_it_might_before)
+{
+	struct child_vmm *child = child_new();
+	cpu_set_t before[8], after[8], first;
+	unsigned int n;
+
+	if (child_skip())
+		return;
+	child->runs = true;
+	child->nvcpus = 2;
+	child_start(child);
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	cr_assert_eq(sched_setaffinity(child->pid, sizeof(first), &first), 0);
+	n = affinities(child->pid, before, 8);
+	cr_assert_geq(n, 3);
+	for (unsigned int i = 0; i < 20; i++) {
+		struct kvm_lapic_state lapic;
+		struct kvm_attach *attach = attach_vm(child, 0);
+
+		cr_expect_geq(kvm_vcpu(&attach->port, 0, KVM_GET_LAPIC, &lapic, sizeof(lapic)), 0);
+		kvm_attach_end(attach, NULL);
+	}
+	cr_expect_eq(affinities(child->pid, after, 8), n);
+	for (unsigned int i = 0; i < n; i++)
+		cr_expect(CPU_EQUAL(&before[i], &after[i]), "thread %u", i);
+	child_end(child);
 }
