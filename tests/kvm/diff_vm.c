@@ -16,7 +16,7 @@
 #define GDT 0x1000
 #define IDT 0x2000
 #define CODE 0x4000
-#define STUBS 0x5000
+#define ENTRIES 0x5000
 #define STACK 0x8000
 #define LIST 0x10000
 
@@ -177,14 +177,14 @@ static void put_gate(struct diff_vm *d, unsigned int vector, uint32_t handler)
 }
 
 /* movl $vector, 8(%esi); jmp diff_guest_taken */
-static void put_stub(struct diff_vm *d, unsigned int vector)
+static void put_entry(struct diff_vm *d, unsigned int vector)
 {
-	uint8_t stub[12] = { 0xc7, 0x46, 0x08, (uint8_t)vector, 0, 0, 0, 0xe9 };
-	uint32_t at = STUBS + vector * (uint32_t)sizeof(stub);
-	uint32_t jump = CODE + (uint32_t)(diff_guest_taken - diff_guest) - (at + (uint32_t)sizeof(stub));
+	uint8_t entry[12] = { 0xc7, 0x46, 0x08, (uint8_t)vector, 0, 0, 0, 0xe9 };
+	uint32_t at = ENTRIES + vector * (uint32_t)sizeof(entry);
+	uint32_t jump = CODE + (uint32_t)(diff_guest_taken - diff_guest) - (at + (uint32_t)sizeof(entry));
 
-	memcpy(&stub[8], &jump, sizeof(jump));
-	memcpy(d->memory + at, stub, sizeof(stub));
+	memcpy(&entry[8], &jump, sizeof(jump));
+	memcpy(d->memory + at, entry, sizeof(entry));
 	put_gate(d, vector, at);
 }
 
@@ -194,7 +194,7 @@ static void put_tables(struct diff_vm *d)
 
 	memcpy(d->memory + GDT, gdt, sizeof(gdt));
 	for (unsigned int vector = 16; vector < 256; vector++)
-		put_stub(d, vector);
+		put_entry(d, vector);
 	put_gate(d, 13, CODE + (uint32_t)(diff_guest_fault - diff_guest));
 	memcpy(d->memory + CODE, diff_guest, (size_t)(diff_guest_end - diff_guest));
 }
