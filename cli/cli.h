@@ -171,8 +171,46 @@ struct cli_conversion_options {
 	const char *hints;     /* file of compat hints, or NULL */
 	bool allow_lossy;
 	uint64_t tsc_khz;     /* of the target's TSC; 0: not known */
-	const char **filters; /* values of --filter, NULL-terminated; NULL: none */
+	const char **filters; /* values of --filter, NULL-terminated, for free(); NULL: none */
+	const char *report;   /* file for the report as JSON, or NULL */
+	bool verbose;         /* the report as text, on standard error */
 };
+
+/* Rows for getopt_long(), and what they are in the help: of any conversion, of one that has the RAM, of one that writes. */
+#define CLI_OPTION(name, argument, letter)   \
+	{                                    \
+		name, argument, NULL, letter \
+	}
+#define CLI_CONVERSION_OPTIONS                                                                             \
+	CLI_OPTION("from", required_argument, 'f'), CLI_OPTION("to", required_argument, 't'),              \
+		CLI_OPTION("allow", required_argument, 'a'), CLI_OPTION("filter", required_argument, 'F'), \
+		CLI_OPTION("hints", required_argument, 'H')
+#define CLI_CONVERSION_HELP                                                                                    \
+	"  --from P        kind of host that saved it: kvm, kvm-split, kvm-off, tcg, each also with\n"         \
+	"                  @qemu-VERSION; found from the stream when not given\n"                              \
+	"  --to P          kind of host that shall load it; also FILE or KIND:FILE, what\n"                    \
+	"                  'caps --json' wrote there\n"                                                        \
+	"  --allow lossy   also make changes that cost the guest something\n"                                  \
+	"  --filter F      run only this built-in filter, or run besides the rules in file F, which ends in\n" \
+	"                  .json or has a '/' in it; F:back takes them backwards (may be given again)\n"       \
+	"  --hints F       compat hints of the machine: 'hints dump' wrote them\n"
+#define CLI_TSC_KHZ_OPTION CLI_OPTION("tsc-khz", required_argument, 'T')
+#define CLI_TSC_KHZ_HELP                                                                                           \
+	"  --tsc-khz N     rate of the target's TSC: to TCG, the clock pages that a guest of KVM has in its RAM\n" \
+	"                  get its scale. All of the RAM is walked, and a pipe is kept in a temporary file\n"
+#define CLI_REPORT_OPTIONS CLI_OPTION("report", required_argument, 'r'), CLI_OPTION("verbose", no_argument, 'v')
+#define CLI_REPORT_HELP                                \
+	"  --report F      write the report as JSON\n" \
+	"  -v, --verbose   print the report as text to standard error\n"
+
+/**
+ * cli_conversion_option - take one of these options
+ * @cmd: whose they are
+ * @c: what getopt_long() returned: an option of the rows above, or ':' or '?'
+ *
+ * Return: -1 to go on, else the exit status after the error was printed.
+ */
+int cli_conversion_option(const struct cli_command *cmd, int c, int argc, char **argv, struct cli_conversion_options *opt);
 
 /* cli_conversion_check - whether the hosts make sense, before any input. Return: 0, or the exit status, printed. */
 int cli_conversion_check(const struct cli_conversion_options *opt);
@@ -195,8 +233,8 @@ void cli_conversion_deinit(struct cli_conversion *c);
 /* cli_pvclock - repair the clock pages in the RAM of a stream, by the plan in @c. Return: 0 or -errno, @c->error filled. */
 int cli_pvclock(struct cli_input *in, struct cli_conversion *c, uint64_t khz);
 
-/* cli_parse_khz - the value of --tsc-khz. Return: whether it is one. */
-bool cli_parse_khz(const char *text, uint64_t *ret);
+/* cli_tell_report - the report as the options want it. Return: 0, or the exit status after the error was printed. */
+int cli_tell_report(const struct cli_conversion *c, const struct cli_conversion_options *opt);
 
 /* cli_print_report - the report as a table for a person. */
 void cli_print_report(const struct cli_conversion *c, FILE *out);
@@ -206,8 +244,5 @@ void cli_print_entries(const struct report *report, FILE *out);
 
 /* cli_print_report_json - the report as JSON. Return: 0 or -errno. */
 int cli_print_report_json(const struct cli_conversion *c, FILE *out);
-
-/* cli_write_report - the report as JSON into a file. Return: 0, or the exit status after the error was printed. */
-int cli_write_report(const struct cli_conversion *c, const char *path);
 
 #endif

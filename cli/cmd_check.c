@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <getopt.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/cli.h"
 
@@ -52,13 +51,9 @@ static const char *without_target(const struct cli_conversion_options *opt)
 static int run_with(int argc, char **argv, struct cli_conversion_options *opt)
 {
 	static const struct option longs[] = {
-		{ "from", required_argument, NULL, 'f' },
-		{ "to", required_argument, NULL, 't' },
-		{ "allow", required_argument, NULL, 'a' },
+		CLI_CONVERSION_OPTIONS,
+		CLI_TSC_KHZ_OPTION,
 		{ "vmdesc", required_argument, NULL, 'd' },
-		{ "filter", required_argument, NULL, 'F' },
-		{ "hints", required_argument, NULL, 'H' },
-		{ "tsc-khz", required_argument, NULL, 'T' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "color", required_argument, NULL, 'c' },
 		{ 0 },
@@ -66,40 +61,14 @@ static int run_with(int argc, char **argv, struct cli_conversion_options *opt)
 	const char *vmdesc = NULL, *color = NULL;
 	struct reg_out out;
 	struct cli_input in;
-	size_t nfilters = 0;
 	bool json = false;
 	int c, status;
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":", longs, NULL)) >= 0) {
 		switch (c) {
-		case 'f':
-			opt->from = optarg;
-			break;
-		case 't':
-			opt->to = optarg;
-			break;
-		case 'a':
-			if (strcmp(optarg, "lossy") != 0)
-				return cli_usage(&cmd_check, "--allow %s: only 'lossy' can be allowed", optarg);
-			opt->allow_lossy = true;
-			break;
-		case 'T':
-			if (!cli_parse_khz(optarg, &opt->tsc_khz))
-				return cli_usage(&cmd_check, "--tsc-khz %s: not a rate in kHz", optarg);
-			break;
-		case 'H':
-			opt->hints = optarg;
-			break;
 		case 'd':
 			vmdesc = optarg;
-			break;
-		case 'F':
-			if (!opt->filters)
-				opt->filters = calloc((size_t)argc, sizeof(char *));
-			if (!opt->filters)
-				return cli_usage(&cmd_check, "out of memory");
-			opt->filters[nfilters++] = optarg;
 			break;
 		case 'j':
 			json = true;
@@ -107,10 +76,10 @@ static int run_with(int argc, char **argv, struct cli_conversion_options *opt)
 		case 'c':
 			color = optarg;
 			break;
-		case ':':
-			return cli_usage(&cmd_check, "%s needs a value", argv[optind - 1]);
 		default:
-			return cli_usage(&cmd_check, "%s: no such option", argv[optind - 1]);
+			status = cli_conversion_option(&cmd_check, c, argc, argv, opt);
+			if (status >= 0)
+				return status;
 		}
 	}
 	if (!opt->to && without_target(opt))
@@ -144,15 +113,8 @@ const struct cli_command cmd_check = {
 	.usage = "[[--from P] --to P [--allow lossy] [--filter F]...] [--vmdesc F] [--json] [--color WHEN] IN",
 	.summary = "say what is wrong with an interrupt state, or whether a stream would survive a conversion",
 	.help = "Without --to, IN is a stream or a snapshot, and each line is what is wrong with it and what the\n"
-		"guest will feel; exit status 3 when something in it cannot be. With --to:\n\n"
-		"  --from P       kind of host that saved it; found from the stream when not given\n"
-		"  --to P         kind of host that shall load it; also FILE or KIND:FILE, what\n"
-		"                 'caps --json' wrote there\n"
-		"  --allow lossy  as with convert\n"
-		"  --filter F     as with convert\n"
-		"  --hints F      compat hints of the machine: 'hints dump' wrote them\n"
-		"  --tsc-khz N    rate of the target's TSC, as for 'convert'\n"
+		"guest will feel; exit status 3 when something in it cannot be. With --to:\n\n" CLI_CONVERSION_HELP CLI_TSC_KHZ_HELP
 		"\nIn both cases:\n\n"
-		"  --vmdesc F     take the vmdescription from F (a stream of a twin machine, or the JSON)\n"
-		"  --json         print the findings or the report as JSON\n" CLI_COLOR_HELP,
+		"  --vmdesc F    take the vmdescription from F (a stream of a twin machine, or the JSON)\n"
+		"  --json        print the findings or the report as JSON\n" CLI_COLOR_HELP,
 };

@@ -14,8 +14,8 @@
 
 struct options {
 	struct cli_conversion_options conversion;
-	const char *output, *report, *vmdesc, *input, *recover;
-	bool verbose, json, in_place;
+	const char *output, *vmdesc, *input, *recover;
+	bool json, in_place;
 };
 
 static void list_filters(void)
@@ -58,56 +58,22 @@ static int check_options(const struct options *o)
 static int parse(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{ "from", required_argument, NULL, 'f' },
-		{ "to", required_argument, NULL, 't' },
-		{ "filter", required_argument, NULL, 'F' },
-		{ "report", required_argument, NULL, 'r' },
-		{ "allow", required_argument, NULL, 'a' },
+		CLI_CONVERSION_OPTIONS,
+		CLI_TSC_KHZ_OPTION,
+		CLI_REPORT_OPTIONS,
 		{ "vmdesc", required_argument, NULL, 'd' },
-		{ "hints", required_argument, NULL, 'H' },
-		{ "tsc-khz", required_argument, NULL, 'T' },
 		{ "output", required_argument, NULL, 'o' },
 		{ "in-place", no_argument, NULL, 'i' },
 		{ "recover", optional_argument, NULL, 'R' },
 		{ "json", no_argument, NULL, 'j' },
-		{ "verbose", no_argument, NULL, 'v' },
 		{ "list-filters", no_argument, NULL, 'l' },
 		{ 0 },
 	};
-	size_t nfilters = 0;
-	int c;
+	int c, status;
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":o:v", longs, NULL)) >= 0) {
 		switch (c) {
-		case 'f':
-			o->conversion.from = optarg;
-			break;
-		case 't':
-			o->conversion.to = optarg;
-			break;
-		case 'F':
-			if (!o->conversion.filters)
-				o->conversion.filters = calloc((size_t)argc, sizeof(char *));
-			if (!o->conversion.filters)
-				return cli_usage(&cmd_convert, "out of memory");
-			o->conversion.filters[nfilters++] = optarg;
-			break;
-		case 'r':
-			o->report = optarg;
-			break;
-		case 'a':
-			if (strcmp(optarg, "lossy") != 0)
-				return cli_usage(&cmd_convert, "--allow %s: only 'lossy' can be allowed", optarg);
-			o->conversion.allow_lossy = true;
-			break;
-		case 'T':
-			if (!cli_parse_khz(optarg, &o->conversion.tsc_khz))
-				return cli_usage(&cmd_convert, "--tsc-khz %s: not a rate in kHz", optarg);
-			break;
-		case 'H':
-			o->conversion.hints = optarg;
-			break;
 		case 'd':
 			o->vmdesc = optarg;
 			break;
@@ -123,16 +89,13 @@ static int parse(int argc, char **argv, struct options *o)
 		case 'j':
 			o->json = true;
 			break;
-		case 'v':
-			o->verbose = true;
-			break;
 		case 'l':
 			list_filters();
 			return IRQS_DONE;
-		case ':':
-			return cli_usage(&cmd_convert, "%s needs a value", argv[optind - 1]);
 		default:
-			return cli_usage(&cmd_convert, "%s: no such option", argv[optind - 1]);
+			status = cli_conversion_option(&cmd_convert, c, argc, argv, &o->conversion);
+			if (status >= 0)
+				return status;
 		}
 	}
 	if (argc - optind != 1 && (o->recover || (o->conversion.to && (o->output || o->in_place))))
@@ -167,11 +130,9 @@ static int write_stream(struct cli_input *in, const char *path, struct in_place 
 /* What was done, as it was asked for. Return: 0 or the exit status. */
 static int tell(const struct cli_conversion *c, const struct options *o)
 {
-	if (o->verbose)
-		cli_print_report(c, stderr);
 	if (o->json && cli_print_report_json(c, stdout))
 		return IRQS_SYSTEM;
-	return o->report ? cli_write_report(c, o->report) : 0;
+	return cli_tell_report(c, &o->conversion);
 }
 
 static int convert(struct cli_input *in, const struct options *o, struct in_place *p)
@@ -280,26 +241,14 @@ const struct cli_command cmd_convert = {
 	.run = run,
 	.usage = "[--from P] --to P [OPTION]... -o OUT|--in-place IN",
 	.summary = "turn a stream of one kind of host into one that another kind loads",
-	.help = "  --from P        kind of host that saved it: kvm, kvm-split, kvm-off, tcg, each also with\n"
-		"                  @qemu-VERSION; found from the stream when not given\n"
-		"  --to P          kind of host that shall load it; also FILE or KIND:FILE, what\n"
-		"                  'caps --json' wrote there\n"
-		"  -o, --output F  output; '-' is standard output. A file is complete or absent, never in\n"
+	.help = "  -o, --output F  output; '-' is standard output. A file is complete or absent, never in\n"
 		"                  between; from a pipe to a pipe RAM goes through, and the output ends early\n"
 		"                  when the state is refused\n"
 		"  --in-place      change IN itself: only what differs is written, the RAM stays where it is. Killed at\n"
 		"                  any moment, IN is whole, or IN.irqshift-journal beside it makes it whole:\n"
 		"  --recover[=finish|undo]\n"
 		"                  finish, or undo, a conversion in place of IN that was cut short; goes with IN alone\n"
-		"  --report F      write the report as JSON\n"
-		"  --json          print the report as JSON\n"
-		"  -v, --verbose   print the report as text to standard error\n"
-		"  --allow lossy   also make changes that cost the guest something\n"
-		"  --filter F      run only this built-in filter, or run besides the rules in file F, which ends in\n"
-		"                  .json or has a '/' in it; F:back takes them backwards (may be given again)\n"
 		"  --list-filters  print the filters and leave\n"
-		"  --hints F       compat hints of the machine: 'hints dump' wrote them\n"
-		"  --tsc-khz N     rate of the target's TSC: to TCG, the clock pages that a guest of KVM has in its RAM\n"
-		"                  get its scale. All of the RAM is walked, and a pipe is kept in a temporary file\n"
+		"  --json          print the report as JSON\n" CLI_CONVERSION_HELP CLI_TSC_KHZ_HELP CLI_REPORT_HELP
 		"  --vmdesc F      take the vmdescription from F (a stream of a twin machine, or the JSON)\n",
 };

@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -16,8 +15,8 @@
 
 struct options {
 	struct cli_conversion_options conversion;
-	const char *listen, *connect, *report;
-	bool json, verbose, once;
+	const char *listen, *connect;
+	bool json, once;
 };
 
 /* Return: -1 to go on, else the exit status. */
@@ -41,19 +40,13 @@ static int parse(int argc, char **argv, struct options *o)
 	static const struct option longs[] = {
 		{ "listen", required_argument, NULL, 'L' },
 		{ "connect", required_argument, NULL, 'C' },
-		{ "from", required_argument, NULL, 'f' },
-		{ "to", required_argument, NULL, 't' },
-		{ "filter", required_argument, NULL, 'F' },
-		{ "hints", required_argument, NULL, 'H' },
-		{ "report", required_argument, NULL, 'r' },
-		{ "allow", required_argument, NULL, 'a' },
+		CLI_CONVERSION_OPTIONS,
+		CLI_REPORT_OPTIONS,
 		{ "json", no_argument, NULL, 'j' },
-		{ "verbose", no_argument, NULL, 'v' },
 		{ "once", no_argument, NULL, '1' },
 		{ 0 },
 	};
-	size_t nfilters = 0;
-	int c;
+	int c, status;
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":v", longs, NULL)) >= 0) {
@@ -64,43 +57,16 @@ static int parse(int argc, char **argv, struct options *o)
 		case 'C':
 			o->connect = optarg;
 			break;
-		case 'f':
-			o->conversion.from = optarg;
-			break;
-		case 't':
-			o->conversion.to = optarg;
-			break;
-		case 'F':
-			if (!o->conversion.filters)
-				o->conversion.filters = calloc((size_t)argc, sizeof(char *));
-			if (!o->conversion.filters)
-				return cli_usage(&cmd_proxy, "out of memory");
-			o->conversion.filters[nfilters++] = optarg;
-			break;
-		case 'H':
-			o->conversion.hints = optarg;
-			break;
-		case 'r':
-			o->report = optarg;
-			break;
-		case 'a':
-			if (strcmp(optarg, "lossy") != 0)
-				return cli_usage(&cmd_proxy, "--allow %s: only 'lossy' can be allowed", optarg);
-			o->conversion.allow_lossy = true;
-			break;
 		case 'j':
 			o->json = true;
-			break;
-		case 'v':
-			o->verbose = true;
 			break;
 		case '1':
 			o->once = true;
 			break;
-		case ':':
-			return cli_usage(&cmd_proxy, "%s needs a value", argv[optind - 1]);
 		default:
-			return cli_usage(&cmd_proxy, "%s: no such option", argv[optind - 1]);
+			status = cli_conversion_option(&cmd_proxy, c, argc, argv, &o->conversion);
+			if (status >= 0)
+				return status;
 		}
 	}
 	return check(o, argc - optind);
@@ -129,9 +95,7 @@ static int tell_report(struct session *s)
 	if (!s->through.converted)
 		return IRQS_DONE;
 	proxy_events_converted(&s->events, c);
-	if (s->o->verbose)
-		cli_print_report(c, stderr);
-	return s->o->report ? cli_write_report(c, s->o->report) : IRQS_DONE;
+	return cli_tell_report(c, &s->o->conversion);
 }
 
 static int carry(struct session *s, int source)
@@ -256,13 +220,6 @@ const struct cli_command cmd_proxy = {
 	.summary = "convert a live migration between two QEMUs on its way",
 	.help = "  --listen A      where the source's 'migrate' command goes: unix:PATH or tcp:HOST:PORT\n"
 		"  --connect B     where the destination's '-incoming' listens, likewise\n"
-		"  --from P        kind of host of the source; found from its devices when not given\n"
-		"  --to P          kind of host of the destination, as for convert\n"
 		"  --once          leave after one migration, with its exit status\n"
-		"  --json          print events as JSON, one in a line\n"
-		"  --report F      write the report as JSON\n"
-		"  -v, --verbose   print the report as text to standard error\n"
-		"  --allow lossy   also make changes that cost the guest something\n"
-		"  --filter F      as for convert\n"
-		"  --hints F       as for convert\n",
+		"  --json          print events as JSON, one in a line\n" CLI_CONVERSION_HELP CLI_REPORT_HELP,
 };

@@ -184,7 +184,7 @@ int cli_print_report_json(const struct cli_conversion *c, FILE *out)
 	return rc;
 }
 
-int cli_write_report(const struct cli_conversion *c, const char *path)
+static int write_report(const struct cli_conversion *c, const char *path)
 {
 	struct irqs_error err = { 0 };
 	struct output out;
@@ -204,4 +204,11 @@ int cli_write_report(const struct cli_conversion *c, const char *path)
 		rc = output_commit(&out, &err);
 	}
 	return rc ? cli_fail(&err, path) : 0;
+}
+
+int cli_tell_report(const struct cli_conversion *c, const struct cli_conversion_options *opt)
+{
+	if (opt->verbose)
+		cli_print_report(c, stderr);
+	return opt->report ? write_report(c, opt->report) : 0;
 }

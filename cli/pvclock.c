@@ -1,27 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The guest's clock pages: looked up in the RAM of a stream, judged and repaired by filters/pvclock.h. */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "cli/cli.h"
 #include "stream/qemu_pages.h"
 
-/* Above any real one by far; what the scale can hold. */
-#define KHZ_MAX 100000000
-
 struct lookup {
 	struct qemu_page *pages; /* each once, though many CPUs have their clocks in it */
 	size_t n;
 };
-
-bool cli_parse_khz(const char *text, uint64_t *ret)
-{
-	char *end;
-
-	errno = 0;
-	*ret = strtoull(text, &end, 10);
-	return !errno && *text >= '0' && *text <= '9' && !*end && *ret && *ret <= KHZ_MAX;
-}
 
 static const struct qemu_page *page_of(const struct lookup *l, uint64_t offset)
 {
