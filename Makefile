@@ -60,11 +60,12 @@ private_headers += filters/change.h
 private_headers += $(wildcard */*_priv.h)
 public_headers := $(filter-out $(private_headers),$(wildcard $(foreach d,base vmstate stream apic filters kvm userspace,$d/*.h)))
 
-# In a folder of tests, every test_NAME.c is a program; the other files are linked into each of them.
+# In a folder of tests, every test_NAME.c is a program; the other files are linked into each of them, and so is, in all
+# folders, what runs the command.
 test_dirs  := tests/unit tests/kvm tests/qemu
 test_src   := $(wildcard $(addsuffix /*.c,$(test_dirs)))
 tests_of    = $(patsubst %.c,$(B)/%,$(wildcard tests/$(1)/test_*.c))
-helpers_of  = $(call obj,$(filter-out $(1)/test_%.c,$(wildcard $(1)/*.c)))
+helpers_of  = $(call obj,$(filter-out $(1)/test_%.c,$(wildcard $(1)/*.c)) tests/unit/cli_run.c)
 # The example VMM: a program, and for the tests of its parts an archive of all but its main().
 vmm_src    := $(filter-out tests/vmm/main.c,$(wildcard tests/vmm/*.c))
 vmm_main   := $(wildcard tests/vmm/main.c)

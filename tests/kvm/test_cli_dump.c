@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* `irqshift dump` of a small VMM in another process. */
 #include <criterion/criterion.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "tests/kvm/child_vmm.h"
+#include "tests/unit/cli_run.h"
 #include "vm.h"
 
 #define NOBODY 65534
@@ -21,33 +21,18 @@
 
 TestSuite(cli_dump, .init = vm_have_kvm, .timeout = 60);
 
-static char text[131072];
-
-static const char *program(void)
-{
-	const char *set = getenv("IRQSHIFT");
-
-	return set ? set : "build/irqshift";
-}
-
-/* Runs a command in which %1$s is the program and %2$d the child. Return: its exit status; what it printed is in text. */
+/* Runs a command in which %1$s is the program and %2$d the child. Return: its exit status; what it printed is in cli_text. */
 __attribute__((format(printf, 1, 0))) static int run(const char *fmt, pid_t pid)
 {
 	char cmd[1024];
-	size_t used;
-	FILE *f;
 
-	snprintf(cmd, sizeof(cmd), fmt, program(), (int)pid);
-	f = popen(cmd, "r");
-	cr_assert(f);
-	used = fread(text, 1, sizeof(text) - 1, f);
-	text[used] = '\0';
-	return WEXITSTATUS(pclose(f));
+	snprintf(cmd, sizeof(cmd), fmt, cli_program(), (int)pid);
+	return cli_capture(cmd);
 }
 
 static bool one_line(void)
 {
-	return !strncmp(text, "irqshift: ", 10) && strchr(text, '\n') == text + strlen(text) - 1;
+	return !strncmp(cli_text, "irqshift: ", 10) && strchr(cli_text, '\n') == cli_text + strlen(cli_text) - 1;
 }
 
 static struct child_vmm *start(unsigned int nvms, unsigned int nvcpus, bool halted)
@@ -68,46 +53,46 @@ Test(cli_dump, registers_of_each_vcpu_are_decoded)
 {
 	struct child_vmm *child = start(1, 2, true);
 
-	cr_assert_eq(run("'%1$s' dump --pid %2$d 2>&1", child->pid), 0, "%s", text);
-	cr_expect(strstr(text, "stopped for"), "%s", text);
-	cr_expect(strstr(text, "irqchip full (all in the kernel), 2 CPUs"), "%s", text);
-	cr_expect(strstr(text, "\napic[1] (kvm-apic)\n"), "%s", text);
-	cr_expect(strstr(text, "  TPR                        0x00000010 subclass=0 class=1"), "%s", text);
-	cr_expect(strstr(text, "  TPR                        0x00000020 subclass=0 class=2"), "%s", text);
-	cr_expect(strstr(text, "\nioapic[0] (kvm-ioapic)\n"), "%s", text);
-	cr_expect(strstr(text, "\ni8259[1] (kvm-i8259)\n"), "%s", text);
-	cr_expect_not(strchr(text, '\033'));
-	cr_assert_eq(run("'%1$s' dump --color always --pid %2$d 'apic[1]' 2>&1", child->pid), 0, "%s", text);
-	cr_expect(strchr(text, '\033') && strstr(text, "0x00000020") && !strstr(text, "0x00000010 sub") && !strstr(text, "ioapic"));
+	cr_assert_eq(run("'%1$s' dump --pid %2$d 2>&1", child->pid), 0, "%s", cli_text);
+	cr_expect(strstr(cli_text, "stopped for"), "%s", cli_text);
+	cr_expect(strstr(cli_text, "irqchip full (all in the kernel), 2 CPUs"), "%s", cli_text);
+	cr_expect(strstr(cli_text, "\napic[1] (kvm-apic)\n"), "%s", cli_text);
+	cr_expect(strstr(cli_text, "  TPR                        0x00000010 subclass=0 class=1"), "%s", cli_text);
+	cr_expect(strstr(cli_text, "  TPR                        0x00000020 subclass=0 class=2"), "%s", cli_text);
+	cr_expect(strstr(cli_text, "\nioapic[0] (kvm-ioapic)\n"), "%s", cli_text);
+	cr_expect(strstr(cli_text, "\ni8259[1] (kvm-i8259)\n"), "%s", cli_text);
+	cr_expect_not(strchr(cli_text, '\033'));
+	cr_assert_eq(run("'%1$s' dump --color always --pid %2$d 'apic[1]' 2>&1", child->pid), 0, "%s", cli_text);
+	cr_expect(strchr(cli_text, '\033') && strstr(cli_text, "0x00000020") && !strstr(cli_text, "0x00000010 sub") && !strstr(cli_text, "ioapic"));
 	cr_expect_eq(run("'%1$s' dump --pid %2$d nothing 2>&1 >/dev/null", child->pid), 2);
-	cr_expect(one_line() && strstr(text, "nothing: no such section"), "%s", text);
+	cr_expect(one_line() && strstr(cli_text, "nothing: no such section"), "%s", cli_text);
 	child_end(child);
 }
 
 Test(cli_dump, what_it_saves_is_what_it_prints_as_json)
 {
-	static char native[sizeof(text)];
+	static char native[sizeof(cli_text)];
 	char folder[] = "/tmp/irqshift-dump-XXXXXX", cmd[256];
 	struct child_vmm *child = start(1, 2, true);
 	struct stat st;
 
 	cr_assert(mkdtemp(folder) && !chdir(folder));
-	cr_assert_eq(run("'%1$s' dump --pid %2$d --save s 2>&1", child->pid), 0, "%s", text);
-	cr_expect_str_empty(text);
+	cr_assert_eq(run("'%1$s' dump --pid %2$d --save s 2>&1", child->pid), 0, "%s", cli_text);
+	cr_expect_str_empty(cli_text);
 	cr_assert_eq(stat("s", &st), 0);
 	cr_expect_eq(st.st_mode & 0777, 0600);
-	cr_assert_eq(run("'%1$s' dump --pid %2$d --save j --json 2>&1", child->pid), 0, "%s", text);
-	cr_assert_eq(run("'%1$s' show s apic 2>&1", 0), 0, "%s", text);
-	memcpy(native, text, sizeof(native));
+	cr_assert_eq(run("'%1$s' dump --pid %2$d --save j --json 2>&1", child->pid), 0, "%s", cli_text);
+	cr_assert_eq(run("'%1$s' show s apic 2>&1", 0), 0, "%s", cli_text);
+	memcpy(native, cli_text, sizeof(native));
 	cr_expect(strstr(native, "0x00000020 subclass=0 class=2"), "%s", native);
-	cr_assert_eq(run("'%1$s' show j apic | grep -v '  tsc ' 2>&1", 0), 0, "%s", text);
-	cr_expect(strstr(text, "0x00000020 subclass=0 class=2"), "%s", text);
-	cr_assert_eq(run("'%1$s' dump --pid %2$d --json 2>&1", child->pid), 0, "%s", text);
-	cr_expect(!strncmp(text, "{", 1) && strstr(text, "\"irqshift-tree\""), "%s", text);
-	cr_assert_eq(run("'%1$s' restore s 2>&1", 0), 0, "%s", text);
-	cr_expect(strstr(text, ", 0 wrong, "), "%s", text);
+	cr_assert_eq(run("'%1$s' show j apic | grep -v '  tsc ' 2>&1", 0), 0, "%s", cli_text);
+	cr_expect(strstr(cli_text, "0x00000020 subclass=0 class=2"), "%s", cli_text);
+	cr_assert_eq(run("'%1$s' dump --pid %2$d --json 2>&1", child->pid), 0, "%s", cli_text);
+	cr_expect(!strncmp(cli_text, "{", 1) && strstr(cli_text, "\"irqshift-tree\""), "%s", cli_text);
+	cr_assert_eq(run("'%1$s' restore s 2>&1", 0), 0, "%s", cli_text);
+	cr_expect(strstr(cli_text, ", 0 wrong, "), "%s", cli_text);
 	cr_expect_eq(run("'%1$s' dump --pid %2$d --save no/such/s 2>&1", child->pid), 1);
-	cr_expect(one_line(), "%s", text);
+	cr_expect(one_line(), "%s", cli_text);
 	snprintf(cmd, sizeof(cmd), "rm -r %s", folder);
 	cr_expect(!chdir("/") && !system(cmd));
 	child_end(child);
@@ -119,11 +104,11 @@ Test(cli_dump, a_peek_shows_what_needs_no_stop)
 
 	while (!child->counts[0][1])
 		usleep(1000);
-	cr_assert_eq(run("'%1$s' dump --pid %2$d --peek 2>&1", child->pid), 0, "%s", text);
-	cr_expect(strstr(text, "vCPU 1 (descriptor"), "%s", text);
-	cr_expect(strstr(text, "apic_base                  0x00000000fee00800"), "%s", text);
-	cr_expect(strstr(text, "cr8                        0x0000000000000002"), "%s", text);
-	cr_expect_not(strstr(text, "TPR"));
+	cr_assert_eq(run("'%1$s' dump --pid %2$d --peek 2>&1", child->pid), 0, "%s", cli_text);
+	cr_expect(strstr(cli_text, "vCPU 1 (descriptor"), "%s", cli_text);
+	cr_expect(strstr(cli_text, "apic_base                  0x00000000fee00800"), "%s", cli_text);
+	cr_expect(strstr(cli_text, "cr8                        0x0000000000000002"), "%s", cli_text);
+	cr_expect_not(strstr(cli_text, "TPR"));
 	child_end(child);
 }
 
@@ -150,9 +135,9 @@ static void change_vectors(struct child_vmm *child)
 /* Reads until a line holds @what; it is in text then. */
 static bool read_until(FILE *f, const char *what)
 {
-	while (fgets(text, sizeof(text), f)) {
-		cr_expect_not(strstr(text, "advanced") || strstr(text, "ran on"), "%s", text);
-		if (strstr(text, what))
+	while (fgets(cli_text, sizeof(cli_text), f)) {
+		cr_expect_not(strstr(cli_text, "advanced") || strstr(cli_text, "ran on"), "%s", cli_text);
+		if (strstr(cli_text, what))
 			return true;
 	}
 	return false;
@@ -167,14 +152,14 @@ Test(cli_dump, a_watch_prints_all_once_and_then_what_changed)
 	child->nvcpus = 2;
 	child->act = change_vectors;
 	child_start(child);
-	snprintf(cmd, sizeof(cmd), "timeout -k 1 30 '%s' dump --pid %d --watch 0.05 2>&1", program(), (int)child->pid);
+	snprintf(cmd, sizeof(cmd), "timeout -k 1 30 '%s' dump --pid %d --watch 0.05 2>&1", cli_program(), (int)child->pid);
 	f = popen(cmd, "r");
 	cr_assert(f);
 	cr_assert(read_until(f, "apic[1] (kvm-apic)"));
 	cr_assert(read_until(f, "clock[0]"));
 	child->go = true;
 	cr_assert(read_until(f, "apic[1] "), "no change was seen");
-	cr_expect(strstr(text, "apic[1] vector 236") && strstr(text, "IRR"), "%s", text);
+	cr_expect(strstr(cli_text, "apic[1] vector 236") && strstr(cli_text, "IRR"), "%s", cli_text);
 	cr_expect_not(child->failures);
 	child_end(child);
 	cr_assert(read_until(f, "irqshift: "), "the end of the VM was not said");
@@ -188,14 +173,14 @@ Test(cli_dump, of_several_vms_one_is_chosen)
 	struct child_vmm *child = start(2, 1, true);
 
 	cr_expect_eq(run("'%1$s' dump --pid %2$d 2>&1", child->pid), 2);
-	cr_expect(strstr(text, "2 VMs are in it, --vm chooses one") && strstr(text, "--vm 0  desc") && strstr(text, "--vm 1  desc"),
-		  "%s", text);
+	cr_expect(strstr(cli_text, "2 VMs are in it, --vm chooses one") && strstr(cli_text, "--vm 0  desc") && strstr(cli_text, "--vm 1  desc"),
+		  "%s", cli_text);
 	cr_expect_eq(run("'%1$s' dump --pid %2$d --vm 2 2>&1", child->pid), 2);
-	cr_expect(strstr(text, "--vm 1  desc"), "%s", text);
+	cr_expect(strstr(cli_text, "--vm 1  desc"), "%s", cli_text);
 	if (run("'%1$s' dump --pid %2$d --vm 1 apic 2>&1", child->pid) == 3)
-		cr_expect(strstr(text, "debugfs"), "%s", text);
+		cr_expect(strstr(cli_text, "debugfs"), "%s", cli_text);
 	else
-		cr_expect(strstr(text, "0x00000050 subclass=0 class=5"), "%s", text);
+		cr_expect(strstr(cli_text, "0x00000050 subclass=0 class=5"), "%s", cli_text);
 	child_end(child);
 }
 
@@ -207,11 +192,11 @@ Test(cli_dump, a_process_without_a_vm_and_none_at_all_are_told_apart)
 		for (;;)
 			pause();
 	cr_expect_eq(run("'%1$s' dump --pid %2$d 2>&1", pid), 2);
-	cr_expect(one_line() && strstr(text, "no VM of KVM is in it"), "%s", text);
+	cr_expect(one_line() && strstr(cli_text, "no VM of KVM is in it"), "%s", cli_text);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	cr_expect_eq(run("'%1$s' dump --pid %2$d 2>&1", pid), 1);
-	cr_expect(one_line(), "%s", text);
+	cr_expect(one_line(), "%s", cli_text);
 }
 
 Test(cli_dump, wrong_options_are_named)
@@ -224,8 +209,8 @@ Test(cli_dump, wrong_options_are_named)
 		char cmd[128];
 
 		snprintf(cmd, sizeof(cmd), "'%%1$s' dump %s 2>&1", wrong[i]);
-		cr_expect_eq(run(cmd, 0), 2, "%s: %s", wrong[i], text);
-		cr_expect(one_line() && strstr(text, "(usage: irqshift dump"), "%s: %s", wrong[i], text);
+		cr_expect_eq(run(cmd, 0), 2, "%s: %s", wrong[i], cli_text);
+		cr_expect(one_line() && strstr(cli_text, "(usage: irqshift dump"), "%s: %s", wrong[i], cli_text);
 	}
 }
 
@@ -247,7 +232,7 @@ static void dump_as_nobody(int program_fd, pid_t pid, int out)
 Test(cli_dump, without_the_right_to_ptrace_it_says_what_that_takes)
 {
 	struct child_vmm *child;
-	int fd = open(program(), O_RDONLY), p[2], status;
+	int fd = open(cli_program(), O_RDONLY), p[2], status;
 	ssize_t n;
 	pid_t pid;
 
@@ -261,11 +246,11 @@ Test(cli_dump, without_the_right_to_ptrace_it_says_what_that_takes)
 	if (!pid)
 		dump_as_nobody(fd, child->pid, p[1]);
 	close(p[1]);
-	n = read(p[0], text, sizeof(text) - 1);
-	text[n > 0 ? n : 0] = '\0';
+	n = read(p[0], cli_text, sizeof(cli_text) - 1);
+	cli_text[n > 0 ? n : 0] = '\0';
 	cr_assert_eq(waitpid(pid, &status, 0), pid);
-	cr_expect_eq(WEXITSTATUS(status), 1, "%s", text);
-	cr_expect(one_line() && (strstr(text, "denied") || strstr(text, "CAP_SYS_PTRACE")), "%s", text);
+	cr_expect_eq(WEXITSTATUS(status), 1, "%s", cli_text);
+	cr_expect(one_line() && (strstr(cli_text, "denied") || strstr(cli_text, "CAP_SYS_PTRACE")), "%s", cli_text);
 	child_end(child);
 }
 
@@ -295,9 +280,9 @@ Test(cli_dump, a_vm_that_dies_in_the_middle_is_said_to_be_gone)
 		died += status != 0;
 		/* Where it was on its way out already, what it lacked is said: descriptors, a VM, memory. */
 		if (status)
-			cr_expect(status <= 3 && strstr(text, "irqshift: process "), "%d: %s", status, text);
+			cr_expect(status <= 3 && strstr(cli_text, "irqshift: process "), "%d: %s", status, cli_text);
 		else
-			cr_expect(strstr(text, "\"apic\"") && strstr(text, "\"tmict\"") && strstr(text, "\"clock\""), "%s", text);
+			cr_expect(strstr(cli_text, "\"apic\"") && strstr(cli_text, "\"tmict\"") && strstr(cli_text, "\"clock\""), "%s", cli_text);
 		child_end(child);
 	}
 	cr_log_info("%u of %d died before the end", died, DEATHS);

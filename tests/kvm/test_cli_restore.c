@@ -2,73 +2,29 @@
 /* `irqshift restore`: what this host's KVM makes of snapshots of VMs of its own. What is refused: test_restore.c. */
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "apic/snapshot.h"
-#include "stream/native.h"
+#include "tests/unit/cli_run.h"
 #include "vm.h"
-
-static char path[] = "/tmp/irqshift-restore-XXXXXX";
-static char text[65536];
 
 static void setup(void)
 {
-	int fd;
-
 	vm_have_kvm();
-	fd = mkstemp(path);
-	cr_assert_geq(fd, 0);
-	close(fd);
+	cli_folder();
 }
 
-static void teardown(void)
-{
-	unlink(path);
-}
-
-TestSuite(cli_restore, .init = setup, .fini = teardown);
-
-static void save(const struct irqchip_state *s)
-{
-	FILE *f = fopen(path, "w");
-	struct irqs_error err = { 0 };
-	struct vms_tree t;
-
-	cr_assert(f && !vms_tree_init(&t, NULL));
-	cr_assert(!snapshot_to_tree(s, &t, &err), "%s", err.text);
-	cr_assert(!native_write_tree(fileno(f), t.machine, 0, &err), "%s", err.text);
-	fclose(f);
-	vms_tree_deinit(&t);
-}
-
-/* Return: the exit status; what it printed is in text. */
-static int restore(const char *options)
-{
-	const char *program = getenv("IRQSHIFT");
-	char cmd[1024];
-	size_t used;
-	FILE *f;
-
-	snprintf(cmd, sizeof(cmd), "'%s' restore %s %s 2>&1", program ? program : "build/irqshift", options, path);
-	f = popen(cmd, "r");
-	cr_assert(f);
-	used = fread(text, 1, sizeof(text) - 1, f);
-	text[used] = '\0';
-	return WEXITSTATUS(pclose(f));
-}
+TestSuite(cli_restore, .init = setup, .fini = cli_folder_remove);
 
 static void expect_kept(struct vm *vm)
 {
 	struct irqchip_state s = vm_gather(vm);
 
-	save(&s);
-	cr_expect_eq(restore(""), 0, "%s", text);
-	cr_expect(strstr(text, ", 0 wrong, "), "%s", text);
-	cr_expect_not(strstr(text, "\nwrong "), "%s", text);
+	cli_save(&s, "s");
+	cr_expect_eq(cli_run("restore s"), 0, "%s", cli_text);
+	cr_expect(strstr(cli_text, ", 0 wrong, "), "%s", cli_text);
+	cr_expect_not(strstr(cli_text, "\nwrong "), "%s", cli_text);
 	vm_state_free(&s);
 }
 
@@ -92,10 +48,10 @@ Test(cli_restore, a_full_irqchip_is_kept)
 	vm_open(&vm, (struct vm_config){ .mode = IRQCHIP_FULL, .nvcpus = 3 });
 	ask_for_interrupts(&vm);
 	expect_kept(&vm);
-	cr_expect(strstr(text, "derived"), "%s", text);
-	cr_expect_eq(restore("--all"), 0);
-	cr_expect(strstr(text, "kept      apic[2].IRR[7]"), "%s", text);
-	cr_expect(strstr(text, "kept      i8259[1].imr"), "%s", text);
+	cr_expect(strstr(cli_text, "derived"), "%s", cli_text);
+	cr_expect_eq(cli_run("restore --all s"), 0);
+	cr_expect(strstr(cli_text, "kept      apic[2].IRR[7]"), "%s", cli_text);
+	cr_expect(strstr(cli_text, "kept      i8259[1].imr"), "%s", cli_text);
 	vm_close(&vm);
 }
 
@@ -107,9 +63,9 @@ Test(cli_restore, a_split_irqchip_with_ids_of_its_own_is_kept)
 	vm_open(&vm, (struct vm_config){ .mode = IRQCHIP_SPLIT, .nvcpus = 3, .ids = ids });
 	ask_for_interrupts(&vm);
 	expect_kept(&vm);
-	cr_expect_eq(restore("--all"), 0);
-	cr_expect(strstr(text, "apic[7].IRR[7]"), "%s", text);
-	cr_expect_not(strstr(text, "i8259"), "%s", text);
+	cr_expect_eq(cli_run("restore --all s"), 0);
+	cr_expect(strstr(cli_text, "apic[7].IRR[7]"), "%s", cli_text);
+	cr_expect_not(strstr(cli_text, "i8259"), "%s", cli_text);
 	vm_close(&vm);
 }
 
@@ -136,10 +92,10 @@ Test(cli_restore, what_is_refused_is_named)
 	vm_open(&vm, (struct vm_config){ .mode = IRQCHIP_FULL });
 	s = vm_gather(&vm);
 	s.lapics[0].apic_base |= 1;
-	save(&s);
-	cr_expect_eq(restore(""), 3, "%s", text);
-	cr_expect(strstr(text, "apic_base"), "%s", text);
-	cr_expect_not(strstr(text, "kept"), "%s", text);
+	cli_save(&s, "s");
+	cr_expect_eq(cli_run("restore s"), 3, "%s", cli_text);
+	cr_expect(strstr(cli_text, "apic_base"), "%s", cli_text);
+	cr_expect_not(strstr(cli_text, "kept"), "%s", cli_text);
 	vm_state_free(&s);
 	vm_close(&vm);
 }
@@ -152,9 +108,9 @@ Test(cli_restore, a_vcpu_that_kvm_cannot_make_is_refused)
 	vm_open(&vm, (struct vm_config){ .mode = IRQCHIP_SPLIT });
 	s = vm_gather(&vm);
 	reg_set(lapic_member("initial_id"), &s.lapics[0], 0, 0x7fffffff);
-	save(&s);
-	cr_expect_eq(restore(""), 3, "%s", text);
-	cr_expect(strstr(text, "makes no vCPU 2147483647"), "%s", text);
+	cli_save(&s, "s");
+	cr_expect_eq(cli_run("restore s"), 3, "%s", cli_text);
+	cr_expect(strstr(cli_text, "makes no vCPU 2147483647"), "%s", cli_text);
 	vm_state_free(&s);
 	vm_close(&vm);
 }
@@ -167,12 +123,12 @@ Test(cli_restore, a_snapshot_that_is_cut_anywhere_is_malformed)
 
 	vm_open(&vm, (struct vm_config){ .mode = IRQCHIP_FULL });
 	s = vm_gather(&vm);
-	save(&s);
-	cr_assert_eq(stat(path, &st), 0);
+	cli_save(&s, "s");
+	cr_assert_eq(stat(cli_path("s"), &st), 0);
 	for (off_t len = st.st_size - 1; len > 16; len -= 997) {
-		cr_assert_eq(truncate(path, len), 0);
-		cr_expect_eq(restore(""), 4, "%ld bytes: %s", (long)len, text);
-		cr_expect(!strncmp(text, "irqshift: ", 10) && strchr(text, '\n') == strrchr(text, '\n'), "%s", text);
+		cr_assert_eq(truncate(cli_path("s"), len), 0);
+		cr_expect_eq(cli_run("restore s"), 4, "%ld bytes: %s", (long)len, cli_text);
+		cr_expect(!strncmp(cli_text, "irqshift: ", 10) && strchr(cli_text, '\n') == strrchr(cli_text, '\n'), "%s", cli_text);
 	}
 	vm_state_free(&s);
 	vm_close(&vm);

@@ -2,38 +2,19 @@
 /* `irqshift demo` with a real guest: through all modes, with a table for each, and nothing lost. */
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
+#include "tests/unit/cli_run.h"
 #include "vm.h"
-
-static char text[65536];
-
-/* Return: the exit status. */
-static int run(const char *arguments)
-{
-	const char *program = getenv("IRQSHIFT");
-	char cmd[1024];
-	size_t used;
-	FILE *f;
-
-	snprintf(cmd, sizeof(cmd), "timeout -k 5 100 '%s' demo %s 2>&1", program ? program : "build/irqshift", arguments);
-	f = popen(cmd, "r");
-	cr_assert(f);
-	used = fread(text, 1, sizeof(text) - 1, f);
-	text[used] = '\0';
-	return WEXITSTATUS(pclose(f));
-}
 
 /* In this order. */
 static void expect_all(const char *const *words, size_t n)
 {
-	const char *p = text;
+	const char *p = cli_text;
 
 	for (size_t i = 0; i < n; i++) {
 		p = strstr(p, words[i]);
-		cr_assert(p, "\"%s\" is missing, or out of order, in: %s", words[i], text);
+		cr_assert(p, "\"%s\" is missing, or out of order, in: %s", words[i], cli_text);
 	}
 }
 
@@ -58,10 +39,10 @@ Test(demo, takes_a_guest_through_all_modes_and_loses_nothing)
 	int status;
 
 	vm_have_kvm();
-	status = run("--seconds 1 --plain");
-	if (strstr(text, "too busy to tell"))
-		cr_skip_test("%s", text);
-	cr_expect(status == 0, "exit %d: %s", status, text);
+	status = cli_shell("timeout -k 5 100 $irqshift demo --seconds 1 --plain");
+	if (strstr(cli_text, "too busy to tell"))
+		cr_skip_test("%s", cli_text);
+	cr_expect(status == 0, "exit %d: %s", status, cli_text);
 	expect_all(words, sizeof(words) / sizeof(words[0]));
-	cr_expect(!strchr(text, '\033'), "plain text");
+	cr_expect(!strchr(cli_text, '\033'), "plain text");
 }

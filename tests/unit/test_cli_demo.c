@@ -4,24 +4,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
-static char text[65536];
+#include "tests/unit/cli_run.h"
 
-/* The command with @before in front of it, both outputs. Return: the exit status. */
+/* The command with @before in front of it. Return: the exit status. */
 static int run(const char *before, const char *arguments)
 {
-	const char *program = getenv("IRQSHIFT");
-	char cmd[1024];
-	size_t used;
-	FILE *f;
+	char line[1024];
 
-	snprintf(cmd, sizeof(cmd), "%s '%s' demo %s 2>&1", before, program ? program : "build/irqshift", arguments);
-	f = popen(cmd, "r");
-	cr_assert(f);
-	used = fread(text, 1, sizeof(text) - 1, f);
-	text[used] = '\0';
-	return WEXITSTATUS(pclose(f));
+	snprintf(line, sizeof(line), "%s \"$irqshift\" demo %s", before, arguments);
+	return cli_shell(line);
 }
 
 static void expect_conversion(int status)
@@ -34,9 +26,9 @@ static void expect_conversion(int status)
 		"Nothing in it is wrong",
 	};
 
-	cr_expect(status == 0, "exit %d: %s", status, text);
+	cr_expect(status == 0, "exit %d: %s", status, cli_text);
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		cr_expect(strstr(text, words[i]), "\"%s\" is not in: %s", words[i], text);
+		cr_expect(strstr(cli_text, words[i]), "\"%s\" is not in: %s", words[i], cli_text);
 }
 
 Test(cli_demo, a_recorded_stream_is_converted_and_read_again)
@@ -53,8 +45,8 @@ Test(cli_demo, without_kvm_it_says_so_and_shows_what_is_recorded)
 	if (system("unshare -rm mount -t tmpfs none /dev 2>/dev/null"))
 		cr_skip_test("no name space to hide /dev/kvm in");
 	status = run(empty, "");
-	cr_expect(strstr(text, "irqshift: /dev/kvm: No such file or directory\n"), "%s", text);
-	cr_expect(strstr(text, "irqshift: no guest can run here; what follows is recorded\n"), "%s", text);
+	cr_expect(strstr(cli_text, "irqshift: /dev/kvm: No such file or directory\n"), "%s", cli_text);
+	cr_expect(strstr(cli_text, "irqshift: no guest can run here; what follows is recorded\n"), "%s", cli_text);
 	expect_conversion(status);
 }
 
@@ -73,6 +65,6 @@ Test(cli_demo, options_that_make_no_sense_exit_2)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		int status = run("", cases[i][0]);
 
-		cr_expect(status == 2 && strstr(text, cases[i][1]), "%s: exit %d: %s", cases[i][0], status, text);
+		cr_expect(status == 2 && strstr(cli_text, cases[i][1]), "%s: exit %d: %s", cases[i][0], status, cli_text);
 	}
 }

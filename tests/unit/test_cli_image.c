@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "stream/libvirt_image.h"
+#include "tests/unit/cli_run.h"
 #include "tests/unit/stream_builder.h"
 
 #define STREAM "tests/data/isapc-kvm.stream"
@@ -17,17 +17,11 @@
 static const char xml[] = "<domain type='kvm'>\n  <name>d</name>\n  <features><ioapic driver='kvm'/></features>\n</domain>\n";
 static const char cookie[] = "<cookie>\n  <cpu mode='custom' check='full'/>\n</cookie>\n";
 
-static char dir[] = "/tmp/irqshift-image-XXXXXX";
-static char text[65536]; /* what the last command printed, both outputs */
-
 static int open_in(const char *name, int flags)
 {
-	char path[256];
-	int fd;
+	int fd = open(cli_path(name), flags, 0600);
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, flags, 0600);
-	cr_assert_geq(fd, 0, "%s", path);
+	cr_assert_geq(fd, 0, "%s", name);
 	return fd;
 }
 
@@ -54,36 +48,11 @@ static void make(const char *name, enum compression c, size_t room)
 
 static void setup(void)
 {
-	cr_assert(mkdtemp(dir));
+	cli_folder();
 	make("raw", COMPRESSION_RAW, 65536);
 }
 
-static void teardown(void)
-{
-	char cmd[256];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	cr_expect_eq(system(cmd), 0);
-}
-
-TestSuite(cli_image, .init = setup, .fini = teardown);
-
-static int irqshift(const char *args)
-{
-	const char *program = getenv("IRQSHIFT");
-	char cmd[1024], *full = realpath(program ? program : "build/irqshift", NULL);
-	size_t used;
-	FILE *f;
-
-	cr_assert(full, "no irqshift to run");
-	snprintf(cmd, sizeof(cmd), "cd %s && { '%s' %s ; } 2>&1", dir, full, args);
-	free(full);
-	f = popen(cmd, "r");
-	cr_assert(f);
-	used = fread(text, 1, sizeof(text) - 1, f);
-	text[used] = '\0';
-	return WEXITSTATUS(pclose(f));
-}
+TestSuite(cli_image, .init = setup, .fini = cli_folder_remove);
 
 static void read_image(const char *name, struct libvirt_image *ret)
 {
@@ -129,7 +98,7 @@ Test(cli_image, to_its_own_kind_it_is_the_same_file)
 	uint8_t *a, *b;
 	size_t a_len, b_len;
 
-	cr_assert_eq(irqshift("convert --to kvm -o same raw"), 0, "%s", text);
+	cr_assert_eq(cli_run("convert --to kvm -o same raw"), 0, "%s", cli_text);
 	a = slurp("raw", &a_len);
 	b = slurp("same", &b_len);
 	cr_expect(a_len == b_len && !memcmp(a, b, a_len));
@@ -140,17 +109,14 @@ Test(cli_image, to_its_own_kind_it_is_the_same_file)
 Test(cli_image, stream_and_xml_are_converted_and_both_are_in_the_report)
 {
 	struct libvirt_image img;
-	char command[256];
 	uint8_t *a, *b;
 	size_t a_len, b_len;
-	char here[128];
 
-	cr_assert(getcwd(here, sizeof(here)));
-	cr_assert_eq(irqshift("convert --to tcg -v --report report -o out raw"), 0, "%s", text);
-	cr_expect(strstr(text, "domain.type: kvm -> qemu"), "%s", text);
-	cr_expect(strstr(text, "domain.features.ioapic.driver: kvm"), "%s", text);
-	cr_expect(strstr(text, "cookie.cpu.check: full -> none"), "%s", text);
-	cr_expect(strstr(text, "timer[0].cpu_ticks_offset"), "%s", text);
+	cr_assert_eq(cli_run("convert --to tcg -v --report report -o out raw"), 0, "%s", cli_text);
+	cr_expect(strstr(cli_text, "domain.type: kvm -> qemu"), "%s", cli_text);
+	cr_expect(strstr(cli_text, "domain.features.ioapic.driver: kvm"), "%s", cli_text);
+	cr_expect(strstr(cli_text, "cookie.cpu.check: full -> none"), "%s", cli_text);
+	cr_expect(strstr(cli_text, "timer[0].cpu_ticks_offset"), "%s", cli_text);
 	a = slurp("report", &a_len);
 	cr_expect(memmem(a, a_len, "\"domain.type\"", 13));
 	free(a);
@@ -161,8 +127,7 @@ Test(cli_image, stream_and_xml_are_converted_and_both_are_in_the_report)
 	cr_expect_eq(img.size, HEADER + sizeof(xml) + sizeof(cookie) + 65536, "the stream moved");
 	libvirt_image_deinit(&img);
 	/* what is behind the head is the stream as it is converted alone */
-	snprintf(command, sizeof(command), "convert --to tcg -o plain %s/" STREAM, here);
-	cr_assert_eq(irqshift(command), 0, "%s", text);
+	cr_assert_eq(cli_run("convert --to tcg -o plain $data/isapc-kvm.stream"), 0, "%s", cli_text);
 	a = slurp("plain", &a_len);
 	b = stream_of("out", &b_len);
 	cr_expect(a_len == b_len && !memcmp(a, b, a_len));
@@ -175,13 +140,13 @@ Test(cli_image, a_packed_one_comes_out_packed_the_same_way)
 	uint8_t *want, *got;
 	size_t want_len, got_len;
 
-	cr_assert_eq(irqshift("convert --to tcg -o out raw"), 0, "%s", text);
+	cr_assert_eq(cli_run("convert --to tcg -o out raw"), 0, "%s", cli_text);
 	want = stream_of("out", &want_len);
 	for (enum compression c = COMPRESSION_GZIP; c < COMPRESSIONS; c++) {
 		struct libvirt_image img;
 
 		make("packed", c, 65536);
-		cr_assert_eq(irqshift("convert --to tcg -o out2 packed"), 0, "%s: %s", compression_name(c), text);
+		cr_assert_eq(cli_run("convert --to tcg -o out2 packed"), 0, "%s: %s", compression_name(c), cli_text);
 		read_image("out2", &img);
 		cr_expect_eq(img.compression, c);
 		libvirt_image_deinit(&img);
@@ -199,8 +164,8 @@ Test(cli_image, without_room_the_stream_moves_back)
 	size_t want_len, got_len;
 
 	make("tight", COMPRESSION_RAW, 0);
-	cr_assert_eq(irqshift("convert --to kvm-split -o out raw"), 0, "%s", text);
-	cr_assert_eq(irqshift("convert --to kvm-split -o out2 tight"), 0, "%s", text);
+	cr_assert_eq(cli_run("convert --to kvm-split -o out raw"), 0, "%s", cli_text);
+	cr_assert_eq(cli_run("convert --to kvm-split -o out2 tight"), 0, "%s", cli_text);
 	read_image("out2", &img);
 	cr_expect(strstr(img.xml, "<ioapic driver=\"qemu\"/>"), "%s", img.xml);
 	libvirt_image_deinit(&img);
@@ -213,28 +178,28 @@ Test(cli_image, without_room_the_stream_moves_back)
 
 Test(cli_image, there_and_back_is_the_stream_that_was_there)
 {
-	cr_assert_eq(irqshift("convert --to tcg -o there raw"), 0, "%s", text);
-	cr_assert_eq(irqshift("convert --to kvm -o back there"), 0, "%s", text);
-	cr_assert_eq(irqshift("show back"), 0, "%s", text);
-	cr_expect(strstr(text, "saved by kvm"), "%s", text);
+	cr_assert_eq(cli_run("convert --to tcg -o there raw"), 0, "%s", cli_text);
+	cr_assert_eq(cli_run("convert --to kvm -o back there"), 0, "%s", cli_text);
+	cr_assert_eq(cli_run("show back"), 0, "%s", cli_text);
+	cr_expect(strstr(cli_text, "saved by kvm"), "%s", cli_text);
 }
 
 Test(cli_image, show_check_and_diff_read_one)
 {
 	make("gz", COMPRESSION_GZIP, 0);
-	cr_assert_eq(irqshift("show gz"), 0, "%s", text);
-	cr_expect(strstr(text, "libvirt save image, version 2, gzip, runs when it is restored\nmachine isapc"), "%s", text);
-	cr_assert_eq(irqshift("check --to tcg raw"), 0, "%s", text);
-	cr_expect(strstr(text, "domain.type"), "%s", text);
-	cr_assert_eq(irqshift("diff raw gz"), 0, "%s", text);
-	cr_assert_eq(irqshift("show - <gz"), 0, "%s", text);
+	cr_assert_eq(cli_run("show gz"), 0, "%s", cli_text);
+	cr_expect(strstr(cli_text, "libvirt save image, version 2, gzip, runs when it is restored\nmachine isapc"), "%s", cli_text);
+	cr_assert_eq(cli_run("check --to tcg raw"), 0, "%s", cli_text);
+	cr_expect(strstr(cli_text, "domain.type"), "%s", cli_text);
+	cr_assert_eq(cli_run("diff raw gz"), 0, "%s", cli_text);
+	cr_assert_eq(cli_run("show - <gz"), 0, "%s", cli_text);
 }
 
 Test(cli_image, what_libvirt_cannot_run_is_refused_and_nothing_is_written)
 {
-	cr_expect_eq(irqshift("convert --to kvm-off -o out raw"), 3, "%s", text);
-	cr_expect(strstr(text, "libvirt has no word"), "%s", text);
-	cr_expect_neq(irqshift("show out"), 0);
+	cr_expect_eq(cli_run("convert --to kvm-off -o out raw"), 3, "%s", cli_text);
+	cr_expect(strstr(cli_text, "libvirt has no word"), "%s", cli_text);
+	cr_expect_neq(cli_run("show out"), 0);
 }
 
 Test(cli_image, a_broken_one_is_malformed_input_with_its_place)
@@ -242,29 +207,27 @@ Test(cli_image, a_broken_one_is_malformed_input_with_its_place)
 	int fd = open_in("raw", O_RDWR);
 
 	cr_assert_eq(pwrite(fd, "<", 1, HEADER + 10), 1);
-	cr_expect_eq(irqshift("convert --to tcg -o out raw"), 4, "%s", text);
-	cr_expect(strstr(text, "raw: domain: libvirt's XML, line 1"), "%s", text);
+	cr_expect_eq(cli_run("convert --to tcg -o out raw"), 4, "%s", cli_text);
+	cr_expect(strstr(cli_text, "raw: domain: libvirt's XML, line 1"), "%s", cli_text);
 	cr_assert_eq(pwrite(fd, "Part", 4, 12), 4);
-	cr_expect_eq(irqshift("show raw"), 3, "%s", text);
+	cr_expect_eq(cli_run("show raw"), 3, "%s", cli_text);
 	close(fd);
 	make("gz", COMPRESSION_GZIP, 0);
 	fd = open_in("gz", O_RDWR);
 	cr_assert_eq(ftruncate(fd, lseek(fd, 0, SEEK_END) - 100), 0);
-	cr_expect_eq(irqshift("show gz"), 4, "%s", text);
-	cr_expect(strstr(text, "gzip: the packed data end too early"), "%s", text);
+	cr_expect_eq(cli_run("show gz"), 4, "%s", cli_text);
+	cr_expect(strstr(cli_text, "gzip: the packed data end too early"), "%s", cli_text);
 	close(fd);
 }
 
 Test(cli_image, from_a_pipe_it_goes_into_a_file_and_not_into_a_pipe)
 {
-	char command[256];
-
-	snprintf(command, sizeof(command), "cd %s && mkfifo raw_fifo && { cat raw >raw_fifo & }", dir);
-	cr_assert_eq(system(command), 0);
-	cr_expect_eq(irqshift("convert --to tcg -o out raw"), 0, "%s", text);
-	cr_expect_eq(irqshift("convert --to tcg -o out2 - <raw && cmp out out2"), 0, "%s", text);
-	cr_expect_eq(irqshift("show - <raw >/dev/null"), 0, "%s", text);
-	cr_expect_eq(irqshift("convert --to tcg -o - <raw_fifo - 2>said | cat >/dev/null; grep -q 'put it into a file' said"), 0, "%s", text);
+	cr_expect_eq(cli_run("convert --to tcg -o out raw"), 0, "%s", cli_text);
+	cr_expect_eq(cli_run("convert --to tcg -o out2 - <raw && cmp out out2"), 0, "%s", cli_text);
+	cr_expect_eq(cli_run("show - <raw >/dev/null"), 0, "%s", cli_text);
+	cr_expect_eq(cli_shell("mkfifo fifo && { cat raw >fifo & } && $irqshift convert --to tcg -o - - <fifo 2>said | cat >/dev/null; "
+			       "grep -q 'put it into a file' said"),
+		     0, "%s", cli_text);
 }
 
 Test(cli_image, in_place_is_left_to_plain_streams)
@@ -273,7 +236,7 @@ Test(cli_image, in_place_is_left_to_plain_streams)
 	size_t before_len, after_len;
 
 	before = slurp("raw", &before_len);
-	cr_expect_eq(irqshift("convert --in-place --to tcg raw"), 2, "%s", text);
+	cr_expect_eq(cli_run("convert --in-place --to tcg raw"), 2, "%s", cli_text);
 	after = slurp("raw", &after_len);
 	cr_expect(before_len == after_len && !memcmp(before, after, after_len));
 	free(before);
@@ -289,10 +252,10 @@ Test(cli_image, domain_adapts_the_xml_alone)
 
 	cr_assert_eq(write(fd, domain, sizeof(domain) - 1), (ssize_t)sizeof(domain) - 1);
 	close(fd);
-	cr_expect_eq(irqshift("domain --to tcg -v 2>report <domain.xml"), 0, "%s", text);
-	cr_expect_str_eq(text, "<domain type=\"qemu\"/>\n");
-	cr_expect_eq(irqshift("domain --to kvm-off domain.xml"), 3, "%s", text);
-	cr_expect_eq(irqshift("domain --to tcg /dev/null"), 4, "%s", text);
-	cr_expect_eq(irqshift("domain --to nowhere"), 2, "%s", text);
-	cr_expect_eq(irqshift("domain"), 2, "%s", text);
+	cr_expect_eq(cli_run("domain --to tcg -v 2>report <domain.xml"), 0, "%s", cli_text);
+	cr_expect_str_eq(cli_text, "<domain type=\"qemu\"/>\n");
+	cr_expect_eq(cli_run("domain --to kvm-off domain.xml"), 3, "%s", cli_text);
+	cr_expect_eq(cli_run("domain --to tcg /dev/null"), 4, "%s", cli_text);
+	cr_expect_eq(cli_run("domain --to nowhere"), 2, "%s", cli_text);
+	cr_expect_eq(cli_run("domain"), 2, "%s", cli_text);
 }

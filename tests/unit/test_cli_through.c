@@ -4,22 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#define GOLDEN "tests/data/isapc-kvm.stream"
-
-static char dir[] = "/tmp/irqshift-through-XXXXXX";
-static char text[16384];
+#include "tests/unit/cli_run.h"
 
 static void setup(void)
 {
-	char path[96];
 	FILE *f;
 
-	cr_assert(mkdtemp(dir));
-	snprintf(path, sizeof(path), "%s/refuse.json", dir);
-	f = fopen(path, "w");
+	cli_folder();
+	f = fopen(cli_path("refuse.json"), "w");
 	cr_assert(f);
 	fputs("{ \"irqshift-rules\": 1, \"name\": \"refuse\", \"summary\": \"no\", \"forward\": [ { \"section\": \"kvm-apic\", \"cost\": \"fatal\", \"why\": \"no\", \"do\": [ "
 	      "{ \"require\": { \"field\": \"id\", \"op\": \"==\", \"value\": 77 }, \"cost\": \"fatal\", "
@@ -28,40 +21,15 @@ static void setup(void)
 	fclose(f);
 }
 
-static void teardown(void)
-{
-	char cmd[128];
+TestSuite(cli_through, .init = setup, .fini = cli_folder_remove, .timeout = 60);
 
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	cr_expect_eq(system(cmd), 0);
-}
-
-TestSuite(cli_through, .init = setup, .fini = teardown, .timeout = 60);
-
-/* A command of the shell in which $i is the command, $d a folder and $g a stream. Return: its exit status. */
-static int shell(const char *command)
-{
-	const char *program = getenv("IRQSHIFT");
-	char line[2048];
-	size_t used;
-	FILE *f;
-
-	snprintf(line, sizeof(line), "set -o pipefail; i='%s' d='%s' g='%s'; { %s ; } 2>&1", program ? program : "build/irqshift",
-		 dir, GOLDEN, command);
-	setenv("LINE", line, 1);
-	f = popen("exec bash -c \"$LINE\"", "r");
-	cr_assert(f);
-	used = fread(text, 1, sizeof(text) - 1, f);
-	text[used] = '\0';
-	return WEXITSTATUS(pclose(f));
-}
-
+/* A command in which $i is the command, $d the folder and $g a stream. */
 static void expect(const char *command, int status, const char *says)
 {
-	int got = shell(command);
+	char line[2048];
 
-	cr_expect_eq(got, status, "%s: exit %d, not %d: %s", command, got, status, text);
-	cr_expect(strstr(text, says), "%s: \"%s\" is not in: %s", command, says, text);
+	snprintf(line, sizeof(line), "set -o pipefail; i=$irqshift d=. g=$data/isapc-kvm.stream; %s", command);
+	cli_expect_line(line, status, says);
 }
 
 static void both(const char *command, int status, const char *says)
@@ -94,8 +62,8 @@ Test(cli_through, ends_early_when_it_refuses)
 	both("cat $g | $i convert --from kvm --to kvm --filter $d/refuse.json -o - - | cat >$d/out; s=$?; "
 	     "cmp $d/out $g | grep -o EOF; grep -c apic $d/out; (exit $s)",
 	     3, "no such APIC");
-	cr_expect(strstr(text, "EOF on"), "%s", text);
-	cr_expect(strstr(text, "\n0\n"), "%s", text);
+	cr_expect(strstr(cli_text, "EOF on"), "%s", cli_text);
+	cr_expect(strstr(cli_text, "\n0\n"), "%s", cli_text);
 }
 
 Test(cli_through, says_what_is_wrong_before_it_reads)

@@ -8,10 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "filters/pvclock.h"
+#include "tests/unit/cli_run.h"
 #include "tests/unit/stream_check.h"
 
 #define KIB UINT64_C(1024)
@@ -230,34 +229,6 @@ Test(pages, an_address_above_4_gib_is_in_one_of_few_places)
 
 /* -- the command -- */
 
-static char dir[] = "/tmp/irqshift-pages-XXXXXX";
-static char text[65536];
-
-static int irqshift(const char *args)
-{
-	const char *program = getenv("IRQSHIFT");
-	char cmd[1024], *full = realpath(program ? program : "build/irqshift", NULL);
-	size_t used;
-	FILE *f;
-
-	cr_assert(full, "no irqshift to run");
-	snprintf(cmd, sizeof(cmd), "cd %s && { '%s' %s ; } 2>&1", dir, full, args);
-	free(full);
-	f = popen(cmd, "r");
-	cr_assert(f);
-	used = fread(text, 1, sizeof(text) - 1, f);
-	text[used] = '\0';
-	return WEXITSTATUS(pclose(f));
-}
-
-static void remove_dir(void)
-{
-	char cmd[256];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	cr_expect_eq(system(cmd), 0);
-}
-
 #define CLOCK_PAGE 0x7000u
 
 /* The stream with one more RAM section, of one page, in front of the first device behind the RAM. */
@@ -285,11 +256,8 @@ static size_t first_device(const struct qemu_stream *s)
 
 static void write_file(const char *name, const void *data, size_t len)
 {
-	char path[128];
-	FILE *f;
+	FILE *f = fopen(cli_path(name), "w");
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "w");
 	cr_assert(f && fwrite(data, 1, len, f) == len && !fclose(f));
 }
 
@@ -307,7 +275,8 @@ static uint64_t make_guest(struct pvclock *ret)
 	uint8_t *out;
 	size_t len;
 
-	cr_assert(f && mkdtemp(dir));
+	cr_assert(f);
+	cli_folder();
 	len = fread(data, 1, sizeof(data), f);
 	fclose(f);
 	cr_assert_eq(sc_open_bytes(&o, data, len, NULL), 0, "%s", o.err.text);
@@ -335,54 +304,51 @@ static uint64_t make_guest(struct pvclock *ret)
 static void read_clock(const char *name, uint64_t at, struct pvclock *ret)
 {
 	uint8_t bytes[PVCLOCK_SIZE];
-	char path[128];
-	FILE *f;
+	FILE *f = fopen(cli_path(name), "r");
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "r");
 	cr_assert(f && !fseek(f, (long)at, SEEK_SET) && fread(bytes, 1, sizeof(bytes), f) == sizeof(bytes));
 	fclose(f);
 	pvclock_get(bytes, ret);
 }
 
-Test(pages, convert_repairs_the_clock_page_and_says_so, .fini = remove_dir)
+Test(pages, convert_repairs_the_clock_page_and_says_so, .fini = cli_folder_remove)
 {
 	struct pvclock before, after;
 	uint64_t at = make_guest(&before);
 
-	cr_assert_eq(irqshift("convert --to tcg --tsc-khz 3000000 -v -o out in"), 0, "%s", text);
-	cr_expect(strstr(text, "cpu[0].pvclock: 2100000 kHz -> 3000000 kHz"), "%s", text);
+	cr_assert_eq(cli_run("convert --to tcg --tsc-khz 3000000 -v -o out in"), 0, "%s", cli_text);
+	cr_expect(strstr(cli_text, "cpu[0].pvclock: 2100000 kHz -> 3000000 kHz"), "%s", cli_text);
 	read_clock("out", at, &after);
 	cr_expect_eq(pvclock_khz(&after), 3000000);
 	cr_expect_eq(pvclock_time(&after, before.tsc_timestamp + 1000), pvclock_time(&before, before.tsc_timestamp + 1000));
-	cr_assert_eq(irqshift("show --ram out"), 0, "%s", text);
+	cr_assert_eq(cli_run("show --ram out"), 0, "%s", cli_text);
 	/* as a file and in place the same */
-	cr_assert_eq(irqshift("convert --to tcg --tsc-khz 3000000 --in-place in && cmp in out"), 0, "%s", text);
+	cr_assert_eq(cli_run("convert --to tcg --tsc-khz 3000000 --in-place in && cmp in out"), 0, "%s", cli_text);
 }
 
-Test(pages, without_the_rate_no_ram_is_touched, .fini = remove_dir)
+Test(pages, without_the_rate_no_ram_is_touched, .fini = cli_folder_remove)
 {
 	struct pvclock before, after;
 	uint64_t at = make_guest(&before);
 
-	cr_assert_eq(irqshift("convert --to tcg -o out in"), 0, "%s", text);
+	cr_assert_eq(cli_run("convert --to tcg -o out in"), 0, "%s", cli_text);
 	read_clock("out", at, &after);
 	cr_expect(!memcmp(&before, &after, sizeof(before)));
-	cr_assert_eq(irqshift("convert --to tcg --tsc-khz 2100000 -v -o out in"), 0, "%s", text);
-	cr_expect(strstr(text, "has the scale of the target's TSC"), "%s", text);
+	cr_assert_eq(cli_run("convert --to tcg --tsc-khz 2100000 -v -o out in"), 0, "%s", cli_text);
+	cr_expect(strstr(cli_text, "has the scale of the target's TSC"), "%s", cli_text);
 	read_clock("out", at, &after);
 	cr_expect(!memcmp(&before, &after, sizeof(before)));
-	cr_assert_eq(irqshift("convert --to kvm --tsc-khz 3000000 -v -o out in"), 0, "%s", text);
-	cr_expect(strstr(text, "KVM writes the guest's clock pages itself"), "%s", text);
-	cr_expect_eq(irqshift("convert --to tcg --tsc-khz fast -o out in"), 2, "%s", text);
-	cr_expect_eq(irqshift("convert --to tcg --tsc-khz 0 -o out in"), 2, "%s", text);
+	cr_assert_eq(cli_run("convert --to kvm --tsc-khz 3000000 -v -o out in"), 0, "%s", cli_text);
+	cr_expect(strstr(cli_text, "KVM writes the guest's clock pages itself"), "%s", cli_text);
+	cr_expect_eq(cli_run("convert --to tcg --tsc-khz fast -o out in"), 2, "%s", cli_text);
+	cr_expect_eq(cli_run("convert --to tcg --tsc-khz 0 -o out in"), 2, "%s", cli_text);
 }
 
-Test(pages, a_pipe_with_the_rate_comes_out_as_the_file_does, .fini = remove_dir)
+Test(pages, a_pipe_with_the_rate_comes_out_as_the_file_does, .fini = cli_folder_remove)
 {
 	struct pvclock before;
 
 	make_guest(&before);
-	cr_assert_eq(irqshift("convert --to tcg --tsc-khz 3000000 -o out in"), 0, "%s", text);
-	cr_assert_eq(irqshift("convert --to tcg --tsc-khz 3000000 -o - - <in | cmp - out"), 0, "%s", text);
+	cr_assert_eq(cli_run("convert --to tcg --tsc-khz 3000000 -o out in"), 0, "%s", cli_text);
+	cr_assert_eq(cli_run("convert --to tcg --tsc-khz 3000000 -o - - <in | cmp - out"), 0, "%s", cli_text);
 }

@@ -2,11 +2,10 @@
 /* Rules among the built-in filters, and --filter of the command. */
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "rules_box.h"
+#include "tests/unit/cli_run.h"
 
 static struct machine m;
 
@@ -62,9 +61,6 @@ Test(rules_use, one_way_rules_cannot_be_forced_back)
 
 /* ---- the command ---- */
 
-static char dir[] = "/tmp/irqshift-rules-XXXXXX";
-static char text[16384]; /* what the last command printed, both outputs */
-
 static const struct {
 	const char *name, *data;
 } files[] = {
@@ -77,77 +73,42 @@ static const struct {
 
 static void enter_folder(void)
 {
-	char cmd[512];
-
-	cr_assert(mkdtemp(dir));
+	cli_folder();
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		char path[128];
-		FILE *f;
+		FILE *f = fopen(cli_path(files[i].name), "we");
 
-		snprintf(path, sizeof(path), "%s/%s", dir, files[i].name);
-		f = fopen(path, "we");
 		cr_assert(f && fputs(files[i].data, f) >= 0);
 		fclose(f);
 	}
-	snprintf(cmd, sizeof(cmd), "cp tests/data/virtio-blk-tcg.stream %s/in && cp filters/rules/virtio-blk-pci.json %s/",
-		 dir, dir);
-	cr_assert_eq(system(cmd), 0);
+	cr_assert_eq(cli_shell("cp $data/virtio-blk-tcg.stream in && cp $data/../../filters/rules/virtio-blk-pci.json ."), 0);
 }
 
-static void leave_folder(void)
-{
-	char cmd[128];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	cr_expect_eq(system(cmd), 0);
-}
-
-TestSuite(rules_cli, .init = enter_folder, .fini = leave_folder);
-
-static void expect(const char *args, int status, const char *says)
-{
-	const char *program = getenv("IRQSHIFT");
-	char cmd[1024], *full = realpath(program ? program : "build/irqshift", NULL);
-	size_t used;
-	FILE *f;
-	int got;
-
-	cr_assert(full, "no irqshift to run");
-	snprintf(cmd, sizeof(cmd), "cd %s && { '%s' %s ; } 2>&1", dir, full, args);
-	free(full);
-	f = popen(cmd, "re");
-	cr_assert(f);
-	used = fread(text, 1, sizeof(text) - 1, f);
-	text[used] = '\0';
-	got = WEXITSTATUS(pclose(f));
-	cr_expect_eq(got, status, "irqshift %s: exit %d, not %d: %s", args, got, status, text);
-	cr_expect(strstr(text, says), "irqshift %s: \"%s\" is not in: %s", args, says, text);
-}
+TestSuite(rules_cli, .init = enter_folder, .fini = cli_folder_remove);
 
 Test(rules_cli, rules_run_besides_the_built_in_filters)
 {
-	expect("check --to tcg --filter set.json in", 0, "dma[1].command: 0 -> 4\n                          the reason");
-	expect("check --to kvm --filter ./set.json in", 0, "dma[1].command: 0 -> 4");
-	cr_expect(strstr(text, "apic -> kvm-apic"), "%s", text);
-	expect("check --to kvm --filter hflags --filter set.json in", 0, "dma[1].command: 0 -> 4");
-	cr_expect(!strstr(text, "apic -> kvm-apic"), "%s", text);
+	cli_expect("check --to tcg --filter set.json in", 0, "dma[1].command: 0 -> 4\n                          the reason");
+	cli_expect("check --to kvm --filter ./set.json in", 0, "dma[1].command: 0 -> 4");
+	cr_expect(strstr(cli_text, "apic -> kvm-apic"), "%s", cli_text);
+	cli_expect("check --to kvm --filter hflags --filter set.json in", 0, "dma[1].command: 0 -> 4");
+	cr_expect(!strstr(cli_text, "apic -> kvm-apic"), "%s", cli_text);
 }
 
 Test(rules_cli, a_stream_is_split_and_merged)
 {
-	expect("convert --to tcg --filter virtio-blk-pci.json -o split in && echo done", 0, "done");
-	expect("convert --to tcg --filter virtio-blk-pci.json:back -o back split && cmp in back && echo same", 0, "same");
-	expect("show split '0000:00:03.0/virtio-pci' | head -n 12", 0, "vectors: uint16 = [65535");
+	cli_expect("convert --to tcg --filter virtio-blk-pci.json -o split in && echo done", 0, "done");
+	cli_expect("convert --to tcg --filter virtio-blk-pci.json:back -o back split && cmp in back && echo same", 0, "same");
+	cli_expect("show split '0000:00:03.0/virtio-pci' | head -n 12", 0, "vectors: uint16 = [65535");
 }
 
 Test(rules_cli, mistakes_have_a_line_and_column_and_no_output)
 {
-	expect("convert --to tcg --filter broken.json -o out in", 4,
-	       "irqshift: broken.json: byte 65: line 2, column 44: forward[0]: \"section\" is missing");
-	expect("show out", 1, "out: cannot open it");
-	expect("check --to tcg --filter syntax.json in", 4, "syntax.json: byte 33: line 2, column 11: ");
-	expect("check --to tcg --filter none.json in", 1, "none.json: cannot open it: No such file");
-	expect("check --to tcg --filter set.json:back in", 2, "filter disk-status: it has no way back");
-	expect("check --to tcg --filter set.json --filter set.json in", 2, "two filters have the name disk-status");
-	expect("check --to tcg --filter virtio-blk-pci.json:back in", 4, "there is no other section 0000:00:02.0/virtio-pci");
+	cli_expect("convert --to tcg --filter broken.json -o out in", 4,
+		   "irqshift: broken.json: byte 65: line 2, column 44: forward[0]: \"section\" is missing");
+	cli_expect("show out", 1, "out: cannot open it");
+	cli_expect("check --to tcg --filter syntax.json in", 4, "syntax.json: byte 33: line 2, column 11: ");
+	cli_expect("check --to tcg --filter none.json in", 1, "none.json: cannot open it: No such file");
+	cli_expect("check --to tcg --filter set.json:back in", 2, "filter disk-status: it has no way back");
+	cli_expect("check --to tcg --filter set.json --filter set.json in", 2, "two filters have the name disk-status");
+	cli_expect("check --to tcg --filter virtio-blk-pci.json:back in", 4, "there is no other section 0000:00:02.0/virtio-pci");
 }
