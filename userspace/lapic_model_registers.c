@@ -253,10 +253,15 @@ static int write_x2apic(struct lapic_model *m, uint32_t index, uint64_t value)
 	return 0;
 }
 
+static bool has_msr(const struct lapic_model *m, uint32_t index)
+{
+	return is_x2apic_msr(index) || index == LAPIC_MSR_APIC_BASE ||
+	       (index == LAPIC_MSR_TSC_DEADLINE && m->config.tsc_deadline);
+}
+
 int lapic_model_rdmsr(struct lapic_model *m, uint32_t index, uint64_t *ret)
 {
-	if (!is_x2apic_msr(index) && index != LAPIC_MSR_APIC_BASE &&
-	    (index != LAPIC_MSR_TSC_DEADLINE || !m->config.tsc_deadline))
+	if (!has_msr(m, index))
 		return -ENOENT;
 	*ret = 0;
 	if (m->s.latched_init)
@@ -269,8 +274,7 @@ int lapic_model_rdmsr(struct lapic_model *m, uint32_t index, uint64_t *ret)
 
 int lapic_model_wrmsr(struct lapic_model *m, uint32_t index, uint64_t value)
 {
-	if (!is_x2apic_msr(index) && index != LAPIC_MSR_APIC_BASE &&
-	    (index != LAPIC_MSR_TSC_DEADLINE || !m->config.tsc_deadline))
+	if (!has_msr(m, index))
 		return -ENOENT;
 	if (m->s.latched_init)
 		return 0;
