@@ -5,17 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apic/any_state_priv.h"
 #include "apic/explain_priv.h"
-
-/* Room for the state of any chip. */
-union any_state {
-	uint64_t known[REG_KNOWN_WORDS];
-	struct lapic_state lapic;
-	struct ioapic_state ioapic;
-	struct pic_state pic;
-	struct pit_state pit;
-	struct clock_state clock;
-};
 
 unsigned int reg_explain(const struct reg_chip *chip, void *a, const void *b, const struct explain_context *context,
 			 const char *prefix, const struct reg_out *out)

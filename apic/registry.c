@@ -4,17 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "apic/any_state_priv.h"
 #include "apic/cpu.h"
-
-/* Room for the state of any chip. */
-union any_state {
-	uint64_t known[REG_KNOWN_WORDS];
-	struct lapic_state lapic;
-	struct ioapic_state ioapic;
-	struct pic_state pic;
-	struct pit_state pit;
-	struct clock_state clock;
-};
 
 static int64_t now_of(const struct vms_node *section)
 {
