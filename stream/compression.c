@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "stream/compression_priv.h"
+#include "stream/file_priv.h"
 
 static const struct form {
 	const char *name;
@@ -78,19 +79,9 @@ int compression_take(struct compression_io *io, void *dst, size_t len)
 
 int compression_put(struct compression_io *io, const void *data, size_t len)
 {
-	const uint8_t *p = data;
+	int rc = file_write_all(io->to, data, len);
 
-	while (len) {
-		ssize_t n = write(io->to, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return irqs_fail_errno(io->reterr, errno, "write");
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
+	return rc ? irqs_fail_errno(io->reterr, -rc, "write") : 0;
 }
 
 static int copy(struct compression_io *io)

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "stream/file_priv.h"
+
 #define BUF_SIZE ((size_t)256 << 10)
 
 /* What is mapped at a time; it counts as resident. */
@@ -23,21 +25,6 @@
 static bool is_write_error(int err)
 {
 	return err == ENOSPC || err == EIO || err == EFBIG || err == EDQUOT;
-}
-
-int copy_write_all(int fd, const uint8_t *data, size_t len, struct irqs_error *reterr)
-{
-	while (len) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return irqs_fail_errno(reterr, errno, "write");
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
 }
 
 /* ---- whole blocks, at the same place within a block in both files ---- */
@@ -147,14 +134,13 @@ static int copy_in_kernel(struct copier *c, off_t *from, uint64_t *left, struct 
 
 static int copy_through_buffer(struct copier *c, off_t from, uint64_t left, struct irqs_error *reterr)
 {
-	int rc = 0;
-
 	if (left && !c->buf)
 		c->buf = malloc(BUF_SIZE);
 	if (left && !c->buf)
 		return irqs_fail_nomem(reterr);
-	while (!rc && left) {
+	while (left) {
 		ssize_t n = pread(c->from, c->buf, left < BUF_SIZE ? (size_t)left : BUF_SIZE, from);
+		int rc;
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -163,11 +149,13 @@ static int copy_through_buffer(struct copier *c, off_t from, uint64_t left, stru
 		if (!n)
 			return irqs_fail(reterr, IRQS_MALFORMED, from, NULL,
 					 "the input became shorter while it was read");
-		rc = copy_write_all(c->to, c->buf, (size_t)n, reterr);
+		rc = file_write_all(c->to, c->buf, (size_t)n);
+		if (rc)
+			return irqs_fail_errno(reterr, -rc, "write");
 		from += n;
 		left -= (uint64_t)n;
 	}
-	return rc;
+	return 0;
 }
 
 static int copy_plainly(struct copier *c, uint64_t offset, uint64_t length, struct irqs_error *reterr)

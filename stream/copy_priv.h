@@ -33,7 +33,4 @@ int copy_bytes(struct copier *c, uint64_t offset, uint64_t length, struct irqs_e
 
 void copier_deinit(struct copier *c);
 
-/* copy_write_all - write @len bytes to @fd. Return: 0 or -errno. */
-int copy_write_all(int fd, const uint8_t *data, size_t len, struct irqs_error *reterr);
-
 #endif

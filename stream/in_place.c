@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "stream/file_priv.h"
 #include "stream/in_place_priv.h"
 #include "stream/output.h"
 
@@ -151,22 +152,6 @@ int in_place_guard(int fd, const char *path, struct irqs_error *reterr)
 
 /* ---- writing ---- */
 
-static int write_at(int fd, const uint8_t *p, uint64_t size, uint64_t offset)
-{
-	while (size) {
-		ssize_t n = pwrite(fd, p, size, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		size -= (uint64_t)n;
-		offset += (uint64_t)n;
-	}
-	return 0;
-}
-
 static int set_size(int fd, uint64_t size)
 {
 	while (ftruncate(fd, (off_t)size))
@@ -183,7 +168,7 @@ int in_place_bring(int fd, const struct journal *j, enum in_place_way way)
 	for (size_t i = 0; i < j->nranges && !rc; i++) {
 		const struct journal_range *r = &j->ranges[i];
 
-		rc = write_at(fd, undo ? r->old_bytes : r->new_bytes, undo ? r->old_size : r->new_size, r->offset);
+		rc = file_write_all_at(fd, undo ? r->old_bytes : r->new_bytes, undo ? r->old_size : r->new_size, r->offset);
 	}
 	if (!rc && j->old_size != j->new_size)
 		rc = set_size(fd, undo ? j->old_size : j->new_size);

@@ -12,6 +12,7 @@
 
 #include "base/crc32c.h"
 #include "base/endian.h"
+#include "stream/file_priv.h"
 #include "stream/output.h"
 
 static const uint8_t magic[] = { 'I', 'R', 'Q', 'S', 'J', 'R', 'N', 'L' };
@@ -178,21 +179,6 @@ int journal_load(struct journal *j, const char *path, struct irqs_error *reterr)
 	return rc;
 }
 
-static int write_all(int fd, const uint8_t *p, uint64_t size)
-{
-	while (size) {
-		ssize_t n = write(fd, p, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		size -= (uint64_t)n;
-	}
-	return 0;
-}
-
 /* Header and table, allocated; the ranges' bytes follow. */
 static uint8_t *make_head(const struct journal *j, size_t *ret_size)
 {
@@ -234,13 +220,13 @@ static int write_journal(const struct journal *j, int fd)
 {
 	size_t size;
 	uint8_t *head = make_head(j, &size);
-	int rc = head ? write_all(fd, head, size) : -ENOMEM;
+	int rc = head ? file_write_all(fd, head, size) : -ENOMEM;
 
 	free(head);
 	for (size_t i = 0; i < j->nranges && !rc; i++) {
-		rc = write_all(fd, j->ranges[i].old_bytes, j->ranges[i].old_size);
+		rc = file_write_all(fd, j->ranges[i].old_bytes, j->ranges[i].old_size);
 		if (!rc)
-			rc = write_all(fd, j->ranges[i].new_bytes, j->ranges[i].new_size);
+			rc = file_write_all(fd, j->ranges[i].new_bytes, j->ranges[i].new_size);
 	}
 	return rc;
 }

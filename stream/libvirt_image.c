@@ -5,7 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "stream/file_priv.h"
 
 #define MAGIC "LibvirtQemudSave"
 #define MAGIC_PARTIAL "LibvirtQemudPart"
@@ -163,21 +164,6 @@ int libvirt_image_fit(struct libvirt_image *img, struct irqs_error *reterr)
 	return 0;
 }
 
-static int write_all(int fd, const uint8_t *p, size_t len, struct irqs_error *reterr)
-{
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return irqs_fail_errno(reterr, errno, "write");
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static void fill(const struct libvirt_image *img, uint8_t *p)
 {
 	size_t xml = text_size(img->xml);
@@ -199,7 +185,7 @@ int libvirt_image_write_head(const struct libvirt_image *img, int fd, struct irq
 	if (!bytes)
 		return irqs_fail_nomem(reterr);
 	fill(img, bytes);
-	rc = write_all(fd, bytes, (size_t)img->size, reterr);
+	rc = file_write_all(fd, bytes, (size_t)img->size);
 	free(bytes);
-	return rc;
+	return rc ? irqs_fail_errno(reterr, -rc, "write") : 0;
 }

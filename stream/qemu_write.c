@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "stream/copy_priv.h"
+#include "stream/file_priv.h"
 #include "stream/qemu_sink_priv.h"
 
 struct file_sink {
@@ -9,7 +10,9 @@ struct file_sink {
 
 static int write_bytes(struct qemu_sink *k, const uint8_t *data, size_t len, struct irqs_error *reterr)
 {
-	return copy_write_all(((struct file_sink *)k)->copier.to, data, len, reterr);
+	int rc = file_write_all(((struct file_sink *)k)->copier.to, data, len);
+
+	return rc ? irqs_fail_errno(reterr, -rc, "write") : 0;
 }
 
 static int keep(struct qemu_sink *k, const struct qemu_item *item, uint64_t pos, struct irqs_error *reterr)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/endian.h"
+#include "stream/file_priv.h"
 #include "stream/relay_priv.h"
 #include "stream/vmdesc.h"
 
@@ -19,19 +20,11 @@
 
 static int append(struct relay_tail *t, const void *data, size_t len, struct irqs_error *reterr)
 {
-	const uint8_t *p = data;
+	int rc = file_write_all_at(t->held, data, len, t->size);
 
-	while (len) {
-		ssize_t n = pwrite(t->held, p, len, (off_t)t->size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return irqs_fail_errno(reterr, errno, "cannot hold the device state");
-		p += n;
-		len -= (size_t)n;
-		t->size += (uint64_t)n;
-	}
+	if (rc)
+		return irqs_fail_errno(reterr, -rc, "cannot hold the device state");
+	t->size += len;
 	return 0;
 }
 

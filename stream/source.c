@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "stream/file_priv.h"
+
 #define BUF_SIZE (SOURCE_PEEK_MAX * 4)
 
 int source_spool_create(void)
@@ -30,21 +32,6 @@ int source_spool_create(void)
 	return fd < 0 ? -errno : fd;
 }
 
-static int write_all(int fd, const uint8_t *p, size_t len)
-{
-	while (len) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static int spool(struct source *s, int fd, struct irqs_error *reterr)
 {
 	s->fd = source_spool_create();
@@ -61,7 +48,7 @@ static int spool(struct source *s, int fd, struct irqs_error *reterr)
 			return irqs_fail_errno(reterr, errno, "read");
 		if (!n)
 			return 0;
-		rc = write_all(s->fd, s->buf, (size_t)n);
+		rc = file_write_all(s->fd, s->buf, (size_t)n);
 		if (rc)
 			return irqs_fail_errno(reterr, -rc, "cannot spool the input (set TMPDIR)");
 		s->size += (uint64_t)n;
