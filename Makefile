@@ -235,7 +235,7 @@ demo: setup all $(guest)
 $(call obj,$(bench_src)): | $(O)/packages.mk
 $(B)/tests/bench/scale: $(B)/tests/bench/machine.o
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libirqshift.a
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 bench: setup all $(guest) $(bench_bin)
 	$(Q)$(test_env) tests/bench/run
 

@@ -13,6 +13,7 @@
 #include "base/endian.h"
 #include "stream/qemu.h"
 #include "stream/section_json.h"
+#include "vmstate/visit_bytes.h"
 
 #define NOW_NS INT64_C(10000000000)
 #define TSC UINT64_C(26000000000)
@@ -22,26 +23,6 @@ void die(const char *what, const struct irqs_error *err)
 {
 	fprintf(stderr, "scale: %s: %s\n", what, err ? err->text : "failed");
 	exit(1);
-}
-
-static uint8_t *copy_bytes(const struct vms_node *n, uint8_t *to)
-{
-	if (n->kind == VMS_INT || n->kind == VMS_BYTES) {
-		memcpy(to, n->data, vms_size(n));
-		return to + vms_size(n);
-	}
-	if (n->kind == VMS_SUBSECTION) {
-		size_t len = strlen(n->name);
-
-		*to++ = QEMU_VM_SUBSECTION;
-		*to++ = (uint8_t)len;
-		memcpy(to, n->name, len);
-		put_be(to + len, 4, n->version);
-		to += len + 4;
-	}
-	for (const struct vms_node *c = vms_first_child(n); c; c = c->next)
-		to = copy_bytes(c, to);
-	return to;
 }
 
 static char *entry_of(const struct vms_node *n)
@@ -77,6 +58,7 @@ static void add_tsc_khz(struct vms_tree *t, struct vms_node *cpu, const struct v
 static void save_section(struct machine *m, const char *name, uint32_t instance, const struct value *values)
 {
 	struct saved *s = &m->sections[m->count++];
+	struct visit_bytes_out out;
 	struct irqs_error err = { 0 };
 	struct vms_node *n;
 	struct vms_tree t;
@@ -94,11 +76,11 @@ static void save_section(struct machine *m, const char *name, uint32_t instance,
 	for (; values && values->path; values++)
 		if (vms_set(n, values->path, values->value, &err))
 			die(values->path, &err);
-	s->size = vms_size(n);
-	s->data = malloc(s->size);
-	if (!s->data)
-		die(name, NULL);
-	copy_bytes(n, s->data);
+	visit_bytes_out_init(&out);
+	if (visit_node(&out.v, n, &err))
+		die(name, &err);
+	s->data = out.data;
+	s->size = out.size;
 	s->entry = entry_of(n);
 	vms_tree_deinit(&t);
 }
