@@ -352,26 +352,6 @@ int vm_wait_lines(struct vm *vm, unsigned int lines, unsigned int wait_ms)
 	return fail(vm, "the guest printed %u lines in %u ms, not %u", seen, wait_ms, lines);
 }
 
-int vm_save(struct vm *vm, const char *path)
-{
-	char command[PATH_MAX + 128], reply[4096];
-
-	snprintf(command, sizeof(command),
-		 "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"exec:cat > '%s'\"}}", path);
-	if (vm_qmp(vm, command, NULL, 0))
-		return -1;
-	for (unsigned int waited = 0; waited < SAVE_MS; waited += 20) {
-		if (vm_qmp(vm, "{\"execute\":\"query-migrate\"}", reply, sizeof(reply)))
-			return -1;
-		if (strstr(reply, "\"status\": \"completed\""))
-			return 0;
-		if (strstr(reply, "\"status\": \"failed\""))
-			return fail_with_output(vm, "saving failed");
-		sleep_ms(20);
-	}
-	return fail(vm, "saving took too long");
-}
-
 static int set_capabilities(struct vm *vm, const char *names)
 {
 	char command[256], *copy = strdup(names), *rest = copy, *name;
@@ -409,6 +389,14 @@ int vm_migrate(struct vm *vm, const char *uri, const char *capabilities)
 		sleep_ms(20);
 	}
 	return fail(vm, "migrating took too long");
+}
+
+int vm_save(struct vm *vm, const char *path)
+{
+	char uri[PATH_MAX + 16];
+
+	snprintf(uri, sizeof(uri), "exec:cat > '%s'", path);
+	return vm_migrate(vm, uri, NULL) ? -1 : 0;
 }
 
 int vm_wait_running(struct vm *vm, unsigned int wait_ms)
