@@ -188,7 +188,7 @@ $(guest): $(wildcard tests/guests/*.c tests/guests/*.S tests/guests/*.h) tests/g
 devices_parts := $(filter-out tests/guests/main.c,$(wildcard tests/guests/*.c tests/guests/*.S)) tests/guests/devices/main.c
 $(devices_guest): $(devices_parts) $(wildcard tests/guests/*.h) tests/guests/guest.ld | $(O)/packages.mk
 	$(call say,GUEST,$@)mkdir -p $(@D) && $(CC) $(GUEST_CFLAGS) -T tests/guests/guest.ld -o $@ $(filter %.c %.S,$^)
-live_parts := tests/guests/boot.S tests/guests/apic.c $(wildcard tests/guests/live/*.c tests/guests/live/*.S)
+live_parts := $(addprefix tests/guests/,boot.S irq_entry.S apic.c idt.c) $(wildcard tests/guests/live/*.c)
 $(live_guest): $(live_parts) $(wildcard tests/guests/*.h tests/guests/live/*.h) tests/guests/guest.ld | $(O)/packages.mk
 	$(call say,GUEST,$@)mkdir -p $(@D) && $(CC) $(GUEST_CFLAGS) -T tests/guests/guest.ld -o $@ $(filter %.c %.S,$^)
 

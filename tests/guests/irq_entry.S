@@ -24,15 +24,22 @@ common_entry:
 	popal
 /*
  * IRET from protected mode is missing in a KVM that emulates. Here it is by hand: the vector's slot takes eflags with
- * IF clear, and STI holds interrupts back over the far return that drops the real eflags.
+ * IF clear, and STI holds interrupts back over the far return that drops the real eflags. What came while interrupts
+ * were off, as an NMI can, leaves them off.
  */
 	pushl	%eax
 	movl	16(%esp), %eax
+	testl	$EFLAGS_IF, %eax
+	jz	1f
 	andl	$~EFLAGS_IF, %eax
 	movl	%eax, 4(%esp)
 	popl	%eax
 	popfl
 	sti
+	lret	$4
+1:	movl	%eax, 4(%esp)
+	popl	%eax
+	popfl
 	lret	$4
 
 	.section .note.GNU-stack, "", @progbits

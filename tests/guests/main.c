@@ -361,7 +361,7 @@ static void start_local_timer(void)
 
 void ap_main(u32 cpu)
 {
-	irq_load_idt();
+	idt_load();
 	lapic_init(cfg.x2apic);
 	if (cpu == 1 && cfg.use_oneshot && cfg.active > 1)
 		oneshot_begin();
@@ -515,9 +515,9 @@ void guest_main(const struct multiboot_info *info)
 	read_words();
 	con_init(cfg.debugcon);
 	cfg.cpus = smp_cpus();
-	irq_init();
+	idt_fill();
 	set_handlers();
-	irq_load_idt();
+	idt_load();
 	ioapic_mask_all();
 	pic_init();
 	lapic_init(cfg.x2apic);

@@ -377,7 +377,7 @@ static void set_handlers(void)
 void ap_main(u32 cpu)
 {
 	(void)cpu;
-	irq_load_idt();
+	idt_load();
 	lapic_init(false);
 	for (;;)
 		cpu_wait();
@@ -386,9 +386,9 @@ void ap_main(u32 cpu)
 void guest_main(const struct multiboot_info *info)
 {
 	con_init(false);
-	irq_init();
+	idt_fill();
 	set_handlers();
-	irq_load_idt();
+	idt_load();
 	ioapic_mask_all();
 	pic_init();
 	lapic_init(false);

@@ -6,6 +6,7 @@
 #include "live.h"
 
 #include "../apic.h"
+#include "../idt.h"
 
 #define PIC_MASTER 0x20
 #define PIC_SLAVE 0xa0
@@ -16,20 +17,14 @@
 #define VECTOR_SPURIOUS 0xff
 #define ICR_FIXED 0x4000
 
-extern const char live_entries[];
 extern const u8 ap_trampoline[], ap_trampoline_end[];
 u8 cpu_stacks[MAX_CPUS][STACK_SIZE] __attribute__((aligned(STACK_SIZE)));
 volatile u32 ap_starts;
 
-void live_dispatch(u32 vector);
 void guest_main(void) __attribute__((noreturn));
 void ap_main(u32 cpu) __attribute__((noreturn));
 
 static volatile struct live_shared *const shared = (volatile struct live_shared *)LIVE_SHARED;
-
-static struct {
-	u16 offset_low, selector, type, offset_high;
-} idt[256];
 
 static volatile struct live_cpu *me(void)
 {
@@ -111,11 +106,11 @@ static void on_pic(volatile struct live_cpu *c)
 	c->pic++;
 }
 
-void live_dispatch(u32 vector)
+void irq_dispatch(struct irq_frame *frame)
 {
 	volatile struct live_cpu *c = me();
 
-	switch (vector) {
+	switch (frame->vector) {
 	case 2:
 		c->nmi++;
 		return;
@@ -147,36 +142,12 @@ void live_dispatch(u32 vector)
 		return;
 	default:
 		c->unexpected++;
-		c->last_unexpected = vector;
-		if (vector < 32)
+		c->last_unexpected = frame->vector;
+		if (frame->vector < 32)
 			for (;;)
 				__asm__ volatile("cli; hlt");
 	}
 	lapic_eoi();
-}
-
-static void fill_idt(void)
-{
-	for (u32 i = 0; i < 256; i++) {
-		u32 entry = (u32)live_entries + 16 * i;
-
-		idt[i].offset_low = (u16)entry;
-		idt[i].selector = SEL_CODE;
-		idt[i].type = 0x8e00;
-		idt[i].offset_high = (u16)(entry >> 16);
-	}
-}
-
-static void load_idt(void)
-{
-	struct {
-		u16 limit;
-		u32 base;
-	} __attribute__((packed)) pointer = { sizeof(idt) - 1, (u32)idt };
-
-	__asm__ volatile("lidt %0"
-			 :
-			 : "m"(pointer));
 }
 
 /* ---- the machine ---- */
@@ -252,7 +223,7 @@ void ap_main(u32 cpu)
 {
 	volatile struct live_cpu *c = &shared->cpu[cpu];
 
-	load_idt();
+	idt_load();
 	lapic_init(shared->x2apic);
 	start_timer(c);
 	c->starts++;
@@ -261,8 +232,8 @@ void ap_main(u32 cpu)
 
 void guest_main(void)
 {
-	fill_idt();
-	load_idt();
+	idt_fill();
+	idt_load();
 	lapic_init(shared->x2apic);
 	lapic_extint();
 	start_pics();
