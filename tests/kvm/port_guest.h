@@ -39,8 +39,8 @@ struct port_guest {
 	unsigned int nsteps;
 };
 
-/* port_guest_skip - why there can be no such guest here, or NULL. @pit: with a PIT. */
-const char *port_guest_open(struct port_guest *g, bool pit);
+/* port_guest_open - where there can be no such guest, the test is skipped. @pit: with a PIT. */
+void port_guest_open(struct port_guest *g, bool pit);
 void port_guest_close(struct port_guest *g);
 
 /* port_guest_begin - an empty list. */

@@ -268,20 +268,12 @@ static bool sequence(uint64_t seed, uint32_t quirks, bool say)
 	return same_state(ours, kvm, say);
 }
 
-static void open_guest(void)
-{
-	const char *why = port_guest_open(&guest, false);
-
-	if (why)
-		cr_skip_test("%s", why);
-}
-
 Test(diff_pic, with_all_quirks_the_model_and_kvm_agree_on_every_answer_and_on_the_state, .timeout = 7200)
 {
 	unsigned int runs = diff_sequences(QUICK);
 	uint64_t seed = diff_seed();
 
-	open_guest();
+	port_guest_open(&guest, false);
 	printf("diff_pic: %u sequences of %u, DIFF_SEED=%llu\n", runs, ACTIONS, (unsigned long long)seed);
 	for (unsigned int i = 0; i < runs; i++) {
 		if (sequence(seed + i, PIC_QUIRKS_KVM, false))
@@ -298,7 +290,7 @@ Test(diff_pic, each_quirk_is_one_of_this_kvm, .timeout = 600)
 {
 	uint64_t seed = diff_seed();
 
-	open_guest();
+	port_guest_open(&guest, false);
 	for (size_t d = 0; d < REG_ARRAY_SIZE(deviations); d++) {
 		uint32_t quirks = PIC_QUIRKS_KVM & ~deviations[d].quirk;
 		unsigned int i = 0;

@@ -470,14 +470,6 @@ static bool sequence(uint64_t seed, uint32_t quirks, bool say)
 	return false;
 }
 
-static void open_guest(void)
-{
-	const char *why = port_guest_open(&guest, true);
-
-	if (why)
-		cr_skip_test("%s", why);
-}
-
 enum {
 	REFRESH_GAP_NS = 12000,
 	REFRESH_CHANGES = 500,
@@ -520,7 +512,7 @@ Test(diff_pit, with_all_quirks_the_model_and_kvm_agree_on_every_answer_and_on_th
 	unsigned int runs = diff_sequences(QUICK);
 	uint64_t seed = diff_seed();
 
-	open_guest();
+	port_guest_open(&guest, true);
 	printf("diff_pit: %u sequences of %u, DIFF_SEED=%llu\n", runs, ACTIONS, (unsigned long long)seed);
 	for (unsigned int i = 0; i < runs; i++)
 		cr_assert(sequence(seed + i, PIT_QUIRKS_KVM, true), "DIFF_SEED=%llu DIFF_SEQUENCES=1", (unsigned long long)(seed + i));
@@ -533,7 +525,7 @@ Test(diff_pit, each_quirk_is_one_of_this_kvm, .timeout = 600)
 {
 	uint64_t seed = diff_seed();
 
-	open_guest();
+	port_guest_open(&guest, true);
 	for (size_t d = 0; d < REG_ARRAY_SIZE(deviations); d++) {
 		uint32_t quirks = PIT_QUIRKS_KVM & ~deviations[d].quirk;
 		unsigned int i = 0;
@@ -553,7 +545,7 @@ Test(diff_pit, the_refresh_bit_of_kvm_changes_every_16_384_us)
 	unsigned int changes = 0, runs = 0;
 	double sum = 0, ns;
 
-	open_guest();
+	port_guest_open(&guest, true);
 	for (; changes < REFRESH_CHANGES && runs < REFRESH_RUNS; runs++)
 		changes += refresh_ns(&sum);
 	cr_assert_geq(changes, REFRESH_CHANGES);
