@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 
 #include "apic/abi.h"
+#include "tests/kvm/diff_quirks.h"
 #include "tests/kvm/diff_random.h"
 #include "tests/kvm/port_guest.h"
 #include "userspace/pic_model.h"
@@ -18,11 +19,8 @@ enum { ACTIONS = 48,
        QUICK = 3000,
        PER_QUIRK = 2000 };
 
-/* Where KVM's chips are not as the manual says. docs/userspace.md has the same list. */
-static const struct {
-	uint32_t quirk;
-	const char *kvm, *manual;
-} deviations[] = {
+/* Where KVM's chips are not as the manual says. */
+static const struct deviation deviations[] = {
 	{ PIC_QUIRK_SPECIAL_MASK, "special mask mode changes nothing", "8259A, Special Mask Mode" },
 	{ PIC_QUIRK_POLL, "a poll leaves no in-service bit, and ends line 2 of the master", "8259A, Poll Command" },
 	{ PIC_QUIRK_ICW1, "ICW1 forgets which lines are high", "8259A, Initialization Command Words, ICW1 (a)" },
@@ -288,17 +286,7 @@ Test(diff_pic, with_all_quirks_the_model_and_kvm_agree_on_every_answer_and_on_th
 
 Test(diff_pic, each_quirk_is_one_of_this_kvm, .timeout = 600)
 {
-	uint64_t seed = diff_seed();
-
 	port_guest_open(&guest, false);
-	for (size_t d = 0; d < REG_ARRAY_SIZE(deviations); d++) {
-		uint32_t quirks = PIC_QUIRKS_KVM & ~deviations[d].quirk;
-		unsigned int i = 0;
-
-		while (i < PER_QUIRK && sequence(seed + i, quirks, false))
-			i++;
-		cr_expect(i < PER_QUIRK, "KVM does as the manual says (%s), so this is wrong: %s", deviations[d].manual,
-			  deviations[d].kvm);
-	}
+	diff_quirks(deviations, REG_ARRAY_SIZE(deviations), PIC_QUIRKS_KVM, sequence, PER_QUIRK);
 	port_guest_close(&guest);
 }
