@@ -14,6 +14,7 @@
 #include "stream/hints_qmp.h"
 #include "stream/qmp.h"
 #include "tests/qemu/process.h"
+#include "tests/unit/cli_run.h"
 
 #define LIMIT_S 40
 #define ANSWER_MS 8000
@@ -30,24 +31,20 @@ struct machine {
 	const char *kind, *ioapic;
 };
 
-static char dir[] = P_tmpdir "/irqshift-hints-XXXXXX";
-static char socket_path[96], output[96], said[4096];
+static char socket_path[96], output[96];
 static pid_t pid = -1;
 
 static void setup(void)
 {
-	cr_assert(mkdtemp(dir));
-	snprintf(socket_path, sizeof(socket_path), "%s/qmp", dir);
-	snprintf(output, sizeof(output), "%s/output", dir);
+	cli_folder();
+	snprintf(socket_path, sizeof(socket_path), "%s", cli_path("qmp"));
+	snprintf(output, sizeof(output), "%s", cli_path("output"));
 }
 
 static void teardown(void)
 {
-	char command[128];
-
 	process_end(pid);
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	cr_expect_eq(system(command), 0);
+	cli_folder_remove();
 }
 
 TestSuite(hints_qmp, .init = setup, .fini = teardown, .timeout = 300);
@@ -73,35 +70,20 @@ static const char *find_qemu(const char *name)
 	return found;
 }
 
-/* Run irqshift in the folder. Its words are in @said. Return: its exit status. */
+/* Run irqshift in the folder. Return: its exit status. */
 static int irqshift(const char *arguments, const char *to)
 {
-	const char *program = getenv("IRQSHIFT");
-	char command[1024], *full = realpath(program ? program : "build/irqshift", NULL);
-	size_t used;
-	FILE *f;
-	int status;
+	char line[1024];
 
-	cr_assert(full, "no irqshift to run, or not in the top folder");
-	snprintf(command, sizeof(command), "cd '%s' && { timeout -k 2 30 '%s' %s %s%s ; } 2>&1", dir, full, arguments,
-		 to ? "> " : "", to ? to : "");
-	free(full);
-	f = popen(command, "r");
-	cr_assert(f);
-	used = fread(said, 1, sizeof(said) - 1, f);
-	said[used] = '\0';
-	status = pclose(f);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	snprintf(line, sizeof(line), "timeout -k 2 30 $irqshift %s %s%s", arguments, to ? "> " : "", to ? to : "");
+	return cli_shell(line);
 }
 
 static void load(const char *name, struct hints *ret)
 {
 	struct irqs_error err = { .text = "" };
-	char path[128];
-	int fd;
+	int fd = open(cli_path(name), O_RDONLY | O_CLOEXEC);
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	cr_assert_geq(fd, 0);
 	cr_assert_eq(hints_load(ret, fd, &err), 0, "%s", err.text);
 	close(fd);
@@ -153,12 +135,12 @@ static const char *status_of(struct qmp *q, const char *command, char *buf, size
 static void save(const struct machine *m)
 {
 	struct irqs_error err = { .text = "" };
-	char uri[160], status[32] = "";
+	char uri[320], status[32] = "";
 	struct qmp q;
 
 	cr_assert_eq(qmp_connect(&q, socket_path, SAVE_MS, &err), 0, "%s", err.text);
 	cr_expect_str_eq(status_of(&q, "query-status", status, sizeof(status)), m->runs ? "running" : "prelaunch");
-	snprintf(uri, sizeof(uri), "exec:cat > '%s/stream'", dir);
+	snprintf(uri, sizeof(uri), "exec:cat > '%s'", cli_path("stream"));
 	cr_assert_eq(qmp_command(&q, "migrate", json_pack("{s:s}", "uri", uri), NULL, &err), 0, "%s", err.text);
 	while (strcmp(status_of(&q, "query-migrate", status, sizeof(status)), "completed") != 0) {
 		cr_assert_str_neq(status, "failed", "%s cannot be saved", m->machine);
@@ -215,10 +197,10 @@ static void compare(const struct machine *m)
 	start(qemu, m->machine, m->cpus, m->runs, "-qmp");
 	if (m->runs)
 		sleep_ms(RUN_MS);
-	cr_assert_eq(irqshift("hints dump --qmp qmp", "running.json"), 0, "%s %s: %s", m->qemu, m->machine, said);
+	cr_assert_eq(irqshift("hints dump --qmp qmp", "running.json"), 0, "%s %s: %s", m->qemu, m->machine, cli_text);
 	save(m);
 	stop();
-	cr_assert_eq(irqshift("hints dump stream", "saved.json"), 0, "%s %s: %s", m->qemu, m->machine, said);
+	cr_assert_eq(irqshift("hints dump stream", "saved.json"), 0, "%s %s: %s", m->qemu, m->machine, cli_text);
 	load("running.json", &running);
 	load("saved.json", &saved);
 	/* Machine type, kind, vmdescription, id layout, and under KVM the TSC and perhaps the IOAPIC. */
@@ -270,8 +252,8 @@ Test(hints_qmp, a_monitor_for_people_is_no_qmp)
 	if (!qemu[0])
 		cr_skip_test("no QEMU_7_2 here");
 	start(qemu, "pc,accel=tcg", 1, false, "-monitor");
-	cr_expect_eq(irqshift("hints dump --qmp qmp", NULL), 4, "%s", said);
-	cr_expect(strstr(said, "is no QMP"), "%s", said);
+	cr_expect_eq(irqshift("hints dump --qmp qmp", NULL), 4, "%s", cli_text);
+	cr_expect(strstr(cli_text, "is no QMP"), "%s", cli_text);
 	stop();
 }
 
@@ -291,18 +273,18 @@ static int listen_at(const char *path, int backlog)
 
 Test(hints_qmp, no_socket_is_an_error_of_the_system)
 {
-	cr_expect_eq(irqshift("hints dump --qmp nowhere", NULL), 1, "%s", said);
-	cr_expect_eq(irqshift("hints dump --qmp ../..", NULL), 1, "%s", said);
-	cr_expect_eq(irqshift("hints dump --qmp a b", NULL), 2, "%s", said);
-	cr_expect_eq(irqshift("hints dump --qmp a --vmdesc b", NULL), 2, "%s", said);
+	cr_expect_eq(irqshift("hints dump --qmp nowhere", NULL), 1, "%s", cli_text);
+	cr_expect_eq(irqshift("hints dump --qmp ../..", NULL), 1, "%s", cli_text);
+	cr_expect_eq(irqshift("hints dump --qmp a b", NULL), 2, "%s", cli_text);
+	cr_expect_eq(irqshift("hints dump --qmp a --vmdesc b", NULL), 2, "%s", cli_text);
 }
 
 Test(hints_qmp, silence_ends)
 {
 	int fd = listen_at(socket_path, 4);
 
-	cr_expect_eq(irqshift("hints dump --qmp qmp", NULL), 1, "%s", said);
-	cr_expect(strstr(said, "does not answer"), "%s", said);
+	cr_expect_eq(irqshift("hints dump --qmp qmp", NULL), 1, "%s", cli_text);
+	cr_expect(strstr(cli_text, "does not answer"), "%s", cli_text);
 	close(fd);
 }
 

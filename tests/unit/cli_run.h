@@ -11,7 +11,7 @@ extern char cli_text[262144]; /* what was printed last, both outputs of cli_run(
 void cli_folder(void);
 void cli_folder_remove(void);
 
-/* cli_path - where a file of the folder is; until the next call. */
+/* cli_path - where a file of the folder is; until the next call of any of these. */
 const char *cli_path(const char *name);
 
 /* cli_save - a snapshot of @s, in the native format, into the folder. */
