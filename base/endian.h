@@ -27,6 +27,8 @@ static inline uint64_t get_le(const uint8_t *p, size_t width)
 {
 	uint64_t v = 0;
 
+	if (width == 4)
+		return (uint64_t)p[3] << 24 | (uint64_t)p[2] << 16 | (uint64_t)p[1] << 8 | p[0];
 	for (size_t i = width; i-- > 0;)
 		v = v << 8 | p[i];
 	return v;

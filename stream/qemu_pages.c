@@ -9,7 +9,6 @@
 #include "base/endian.h"
 #include "stream/qemu_walk_priv.h"
 
-#define MAIN_BLOCK "pc.ram"
 #define HEADER_SIZE 8u /* magic and version */
 #define GIB (UINT64_C(1) << 30)
 
@@ -22,7 +21,7 @@ struct finder {
 	struct qemu_walk_watch watch;
 	struct source names; /* the walk has a source of its own */
 	struct block main;
-	bool main_named; /* it is MAIN_BLOCK */
+	struct qemu_main_block judge;
 	struct qemu_page *pages;
 	size_t n;
 };
@@ -37,12 +36,10 @@ static bool name_is(struct finder *f, uint64_t at, uint8_t size, const char *nam
 static void on_block(struct qemu_walk_watch *watch, const struct qemu_walk *w, uint64_t bitmap, uint64_t pages)
 {
 	struct finder *f = (struct finder *)watch;
-	bool named = name_is(f, w->name_at, w->name_size, MAIN_BLOCK);
+	bool named = name_is(f, w->name_at, w->name_size, QEMU_MAIN_BLOCK);
 
-	if (f->main_named || (!named && w->used <= f->main.used))
-		return;
-	f->main = (struct block){ w->name_at, w->used, bitmap, pages, w->name_size };
-	f->main_named = named;
+	if (qemu_main_block_is(&f->judge, named, w->used))
+		f->main = (struct block){ w->name_at, w->used, bitmap, pages, w->name_size };
 }
 
 static bool in_main_block(struct finder *f, const struct qemu_walk *w)

@@ -41,7 +41,26 @@ struct qemu_walk_watch {
 
 /* How a page is in the stream. */
 enum { QEMU_RAM_ZERO = 0x02,
-       QEMU_RAM_PAGE = 0x08 };
+       QEMU_RAM_PAGE = 0x08,
+       QEMU_RAM_EOS = 0x10, /* no page: the end of a section */
+       QEMU_RAM_XBZRLE = 0x40 };
+
+/* The block that has a PC's RAM: the one of this name, else the largest. */
+#define QEMU_MAIN_BLOCK "pc.ram"
+
+struct qemu_main_block {
+	uint64_t used; /* bytes of the best one so far */
+	bool named;
+};
+
+/* qemu_main_block_is - whether a block is a better one than those before; @named: it has that name. */
+static inline bool qemu_main_block_is(struct qemu_main_block *m, bool named, uint64_t used)
+{
+	if (m->named || (!named && used <= m->used))
+		return false;
+	*m = (struct qemu_main_block){ used, named };
+	return true;
+}
 
 struct qemu_walk {
 	uint64_t pos;  /* offset in the input of the next byte */

@@ -26,7 +26,12 @@ struct relay {
 	uint8_t part[QEMU_WALK_NEED_MAX]; /* what is there of the bytes that the next step looks at */
 	size_t have;
 	struct relay_tail tail;
+	struct relay_pages *pages; /* or NULL */
+	bool ended;                /* the last section of the RAM has begun, and went on as one that is not the last */
+	size_t end_at;             /* where it begins in the bytes that are fed, or NOWHERE */
 };
+
+#define NOWHERE SIZE_MAX
 
 /* Bytes that are being fed, and the pieces that come of them. */
 struct feed {
@@ -46,8 +51,10 @@ int relay_create(struct relay **ret, const struct relay_options *opt, struct irq
 	r->opt = *opt;
 	r->tail.held = -1;
 	r->head = malloc(HEAD_MAX);
-	if (!r->head) {
-		free(r);
+	if (r->opt.wants_page)
+		r->pages = relay_pages_create(r->opt.wants_page);
+	if (!r->head || (r->opt.wants_page && !r->pages)) {
+		relay_destroy(r);
 		return irqs_fail_nomem(reterr);
 	}
 	*ret = r;
@@ -59,6 +66,7 @@ void relay_destroy(struct relay *r)
 	if (!r)
 		return;
 	relay_tail_deinit(&r->tail);
+	relay_pages_destroy(r->pages);
 	free(r->head);
 	free(r);
 }
@@ -99,7 +107,16 @@ static ssize_t feed_head(struct relay *r, struct feed *f)
 	if (rc)
 		return rc == -EAGAIN ? -EBADMSG : rc;
 	r->phase = RELAY_RAM;
-	r->walk = (struct qemu_walk){ .pos = r->head_size, .size = UINT64_MAX, .mode = mode, .ram = &r->ram };
+	if (r->pages && mode.mapped_ram)
+		return irqs_fail(f->reterr, IRQS_REFUSED, IRQS_NO_OFFSET, "ram",
+				 "mapped RAM, of which no page can be sent again (convert a file)");
+	r->walk = (struct qemu_walk){
+		.pos = r->head_size,
+		.size = UINT64_MAX,
+		.mode = mode,
+		.ram = &r->ram,
+		.watch = r->pages ? &r->pages->watch : NULL,
+	};
 	give(f, r->head, r->head_size);
 	return (ssize_t)(r->head_size - before);
 }
@@ -127,16 +144,24 @@ static int step(struct relay *r, const uint8_t *p, struct irqs_error *reterr)
 	return rc ? rc : taken;
 }
 
+static void pass(struct relay *r, const uint8_t *p, size_t n)
+{
+	if (r->pages && n)
+		relay_pages_take(r->pages, &r->walk, p, n);
+	r->walk.skip -= n;
+	r->walk.pos += n;
+}
+
 /* Bytes that the walk does not look at, those kept of the step before first. Return: how many fed bytes they are. */
-static size_t skip(struct relay *r, size_t len)
+static size_t skip(struct relay *r, const uint8_t *p, size_t len)
 {
 	size_t part = r->walk.skip < r->have ? (size_t)r->walk.skip : r->have, n;
 
+	pass(r, r->part, part);
 	r->have -= part;
 	memmove(r->part, r->part + part, r->have);
-	n = r->walk.skip - part < len ? (size_t)(r->walk.skip - part) : len;
-	r->walk.skip -= part + n;
-	r->walk.pos += part + n;
+	n = r->walk.skip < len ? (size_t)r->walk.skip : len;
+	pass(r, p, n);
 	return n;
 }
 
@@ -163,9 +188,25 @@ static ssize_t feed_step(struct relay *r, const uint8_t *p, size_t len, struct i
 	return (ssize_t)n;
 }
 
-/* At the type byte of a section. Return: 1 when it is for the devices, 0, -errno. */
-static int begin_section(struct relay *r, uint8_t type, struct irqs_error *reterr)
+/* At the type byte of the last section of the RAM, @used bytes into those that are fed. */
+static int begin_end(struct relay *r, size_t used, struct irqs_error *reterr)
 {
+	if (!r->pages)
+		return 0;
+	if (r->ended)
+		return irqs_fail(reterr, IRQS_MALFORMED, (int64_t)r->walk.pos, "ram", "it ends twice");
+	r->ended = true;
+	r->end_at = r->have ? NOWHERE : used; /* else its type is out already, and it ends twice */
+	return 0;
+}
+
+/* At the type byte of a section. Return: 1 when it is for the devices, 0, -errno. */
+static int begin_section(struct relay *r, uint8_t type, size_t used, struct irqs_error *reterr)
+{
+	int rc = type == QEMU_VM_SECTION_END ? begin_end(r, used, reterr) : 0;
+
+	if (rc)
+		return rc;
 	switch (type) {
 	case QEMU_VM_SECTION_START:
 	case QEMU_VM_SECTION_PART:
@@ -195,7 +236,7 @@ static ssize_t feed_ram(struct relay *r, const uint8_t *p, size_t len, struct ir
 		ssize_t n;
 
 		if (r->walk.skip) {
-			used += skip(r, len - used);
+			used += skip(r, p + used, len - used);
 			if (r->walk.skip)
 				break;
 			continue;
@@ -203,7 +244,7 @@ static ssize_t feed_ram(struct relay *r, const uint8_t *p, size_t len, struct ir
 		if (!r->walk.need) {
 			/* Behind the first section, which is no device's, its type byte was looked at already. */
 			uint8_t type = r->have ? r->part[0] : p[used];
-			int rc = begin_section(r, type, reterr);
+			int rc = begin_section(r, type, used, reterr);
 
 			if (rc < 0)
 				return rc;
@@ -223,16 +264,33 @@ static ssize_t feed_ram(struct relay *r, const uint8_t *p, size_t len, struct ir
 	return (ssize_t)used;
 }
 
+/* One section more follows the last one of the source, if pages are kept. */
+static void give_ram(const struct relay *r, struct feed *f, const uint8_t *p, size_t len)
+{
+	static const uint8_t part = QEMU_VM_SECTION_PART;
+
+	if (r->end_at < len) {
+		give(f, p, r->end_at);
+		give(f, &part, 1);
+		p += r->end_at + 1;
+		len -= r->end_at + 1;
+	}
+	give(f, p, len);
+}
+
 /* ---- devices ---- */
 
 static int convert(struct relay *r, struct feed *f, bool at_end)
 {
-	struct iovec converted;
+	struct iovec converted, section = { NULL, 0 };
 	int rc = relay_tail_convert(&r->tail, &r->opt, &r->walk, at_end, &converted, f->reterr);
 
+	if (!rc && r->ended)
+		rc = relay_pages_end(r->pages, &r->walk, &section, f->reterr);
 	if (rc)
 		return rc;
 	r->phase = RELAY_DONE;
+	give(f, section.iov_base, section.iov_len);
 	give(f, converted.iov_base, converted.iov_len);
 	return 0;
 }
@@ -287,11 +345,13 @@ int relay_feed(struct relay *r, const void *data, size_t len, struct iovec ret[R
 		len -= (size_t)n;
 	}
 	if (r->phase == RELAY_RAM) {
-		ssize_t n = feed_ram(r, p, len, reterr);
+		ssize_t n;
 
+		r->end_at = NOWHERE;
+		n = feed_ram(r, p, len, reterr);
 		if (n < 0)
 			return (int)n;
-		give(&f, p, (size_t)n);
+		give_ram(r, &f, p, (size_t)n);
 		p += n;
 		len -= (size_t)n;
 	}
@@ -331,6 +391,19 @@ int relay_end(struct relay *r, struct iovec ret[RELAY_PIECES], size_t *ret_n, st
 	}
 	return irqs_fail(reterr, IRQS_MALFORMED, (int64_t)r->bytes, r->phase == RELAY_RAM ? "ram" : NULL,
 			 "the input ends here, before the devices");
+}
+
+enum relay_page relay_page(struct relay *r, uint64_t offset, const uint8_t **ret, const char **ret_why)
+{
+	return r->pages ? relay_pages_look(r->pages, offset, ret, ret_why) : RELAY_PAGE_OTHER;
+}
+
+int relay_change_page(struct relay *r, uint64_t at, const void *bytes, size_t len, struct irqs_error *reterr)
+{
+	if (r->pages)
+		return relay_pages_change(r->pages, at, bytes, len, reterr);
+	irqs_fail(reterr, IRQS_SYSTEM, IRQS_NO_OFFSET, "ram", "no pages are kept");
+	return -ERANGE;
 }
 
 void relay_progress(const struct relay *r, struct relay_progress *ret)

@@ -2,7 +2,7 @@
 /*
  * A QEMU stream converted while it comes. Header, configuration, commands and RAM go on as soon as they are known to be
  * that; the device state is held back until its vmdescription is there, is converted, and goes on then. What stays in
- * memory is the device state, never RAM.
+ * memory is the device state, never RAM, but for single pages that the conversion may have to change.
  *
  * The relay does no input or output of streams: it is fed with bytes in pieces of any size, and says which bytes go on.
  */
@@ -17,10 +17,16 @@
 #include "base/error.h"
 #include "stream/qemu.h"
 
-/* The most pieces that one call gives out: head, RAM, devices. */
-#define RELAY_PIECES 3
+/* The most pieces that one call gives out: head, RAM before, at and behind the start of its last section, pages, devices. */
+#define RELAY_PIECES 6
+
+/* The most pages that a relay keeps. */
+#define RELAY_PAGES_MAX 1024u
 
 struct relay;
+
+/* Whether a page of these bytes, 4096, may have to be changed. */
+typedef bool relay_wants_page(const uint8_t *bytes);
 
 struct relay_options {
 	/**
@@ -36,6 +42,12 @@ struct relay_options {
 	const struct vms_desc *(*find_desc)(const char *idstr);
 	const char *twin_vmdesc;
 	size_t twin_vmdesc_size;
+	/*
+	 * Which pages of the machine's main block of RAM (stream/qemu_pages.h) convert() may want to see and change; NULL:
+	 * none. A page goes on as it comes, what came last of it is kept, and one that was changed is sent once more: the last
+	 * section of the RAM goes on as one that is not the last, and one with the changed pages follows it.
+	 */
+	relay_wants_page *wants_page;
 	/* Between two hosts that wait for each other: what cannot work through one connection is refused at once. */
 	bool live;
 };
@@ -87,6 +99,29 @@ int relay_pause(struct relay *r, struct iovec ret[RELAY_PIECES], size_t *ret_n, 
 
 /* relay_end - the input has ended. As relay_feed(); -EBADMSG when that is too early. */
 int relay_end(struct relay *r, struct iovec ret[RELAY_PIECES], size_t *ret_n, struct irqs_error *reterr);
+
+enum relay_page {
+	RELAY_PAGE_OTHER, /* it did not come, or was none of those wanted when it came last */
+	RELAY_PAGE_KEPT,
+	RELAY_PAGE_UNKNOWN, /* it may be one of those, but is not kept */
+};
+
+/**
+ * relay_page - what came last of a page, for convert()
+ * @r: the relay
+ * @offset: of the page in the main block
+ * @ret: receives its bytes when it is RELAY_PAGE_KEPT, good until it is changed
+ * @ret_why: receives the reason when it is RELAY_PAGE_UNKNOWN
+ */
+enum relay_page relay_page(struct relay *r, uint64_t offset, const uint8_t **ret, const char **ret_why);
+
+/**
+ * relay_change_page - other bytes in a page that is kept, from convert(): the page is sent again
+ * @at: where in the main block; all in one page
+ *
+ * Return: 0; -ERANGE when the page is not kept.
+ */
+int relay_change_page(struct relay *r, uint64_t at, const void *bytes, size_t len, struct irqs_error *reterr);
 
 /* relay_progress - how far it is. */
 void relay_progress(const struct relay *r, struct relay_progress *ret);

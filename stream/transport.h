@@ -20,7 +20,7 @@
 /* The most ways and watched descriptors of one transport, and pieces that go on at a time. */
 #define TRANSPORT_WAYS 4u
 #define TRANSPORT_WATCHES 8u
-#define TRANSPORT_PIECES 3u
+#define TRANSPORT_PIECES 6u
 
 struct transport;
 

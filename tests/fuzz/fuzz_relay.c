@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Any bytes, in pieces of any size, through the relay: what comes out is what the reader and writer of whole files make
- * of them, or neither takes them. The first bytes of an input are the lengths of the pieces.
+ * of them, or neither takes them; and what comes out of a relay that sends pages again can be read. The first bytes of an
+ * input are the lengths of the pieces.
  */
 #include "tests/fuzz/seeds.h"
 
@@ -90,12 +91,39 @@ static int whole(const uint8_t *data, size_t size, struct bytes *ret)
 	return rc;
 }
 
-static int pieces(const uint8_t lengths[LENGTHS], const uint8_t *data, size_t size, struct bytes *ret,
+static bool wanted(const uint8_t *page)
+{
+	return page[0] & 1;
+}
+
+/* Pages that are kept get another byte. */
+static int edit_pages(void *ctx, struct qemu_stream *s, struct irqs_error *reterr)
+{
+	struct relay **r = ctx;
+
+	(void)s;
+	(void)reterr;
+	for (uint64_t at = 0; at < 64; at++) {
+		const uint8_t *page;
+		const char *why;
+
+		if (relay_page(*r, at * 4096, &page, &why) == RELAY_PAGE_KEPT &&
+		    (!wanted(page) || relay_change_page(*r, at * 4096 + 7, "x", 1, NULL)))
+			abort();
+	}
+	return 0;
+}
+
+static int pieces(const uint8_t lengths[LENGTHS], const uint8_t *data, size_t size, bool pages, struct bytes *ret,
 		  struct irqs_error *reterr)
 {
-	const struct relay_options opt = { .convert = edit };
-	struct iovec out[RELAY_PIECES];
 	struct relay *r;
+	const struct relay_options opt = {
+		.convert = pages ? edit_pages : edit,
+		.ctx = &r,
+		.wants_page = pages ? wanted : NULL,
+	};
+	struct iovec out[RELAY_PIECES];
 	size_t n;
 	int rc = relay_create(&r, &opt, reterr);
 
@@ -116,6 +144,23 @@ static int pieces(const uint8_t lengths[LENGTHS], const uint8_t *data, size_t si
 	return rc;
 }
 
+static void check_pages(const uint8_t *data, size_t size)
+{
+	struct irqs_error err = { 0 };
+	struct bytes b = { 0 };
+	struct qemu_stream s;
+	int rc = pieces(data, data + LENGTHS, size - LENGTHS, true, &b, &err);
+
+	if (rc && err.status == IRQS_DONE)
+		abort();
+	if (!rc) {
+		if (qemu_stream_read(&s, file_of(b.data, b.size), NULL, &err))
+			abort();
+		qemu_stream_deinit(&s);
+	}
+	free(b.data);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bytes by_relay = { 0 }, by_file = { 0 };
@@ -124,7 +169,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < LENGTHS)
 		return 0;
-	relayed = pieces(data, data + LENGTHS, size - LENGTHS, &by_relay, &err);
+	relayed = pieces(data, data + LENGTHS, size - LENGTHS, false, &by_relay, &err);
 	read = whole(data + LENGTHS, size - LENGTHS, &by_file);
 	/* A device before the end of the RAM, or bytes that look like a vmdescription: refused or left, never changed. */
 	if (!relayed && (read || by_relay.size != by_file.size || memcmp(by_relay.data, by_file.data, by_file.size) != 0))
@@ -133,6 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (relayed && !read && err.status != IRQS_REFUSED)
 		abort();
+	check_pages(data, size);
 	free(by_relay.data);
 	free(by_file.data);
 	return 0;
