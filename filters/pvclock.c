@@ -13,9 +13,17 @@
 #define MSR_ENABLED UINT64_C(1)
 #define FLAGS_KNOWN 0x03u /* TSC is stable; the guest was stopped */
 #define SHIFT_MAX 31
+/* Scales of any TSC that there is: 62 MHz to 128 GHz. */
+#define SHIFT_SLOWEST 4
+#define SHIFT_FASTEST (-6)
+#define TIME_MAX (UINT64_C(1) << 62) /* nanoseconds; a century */
 /* How far a page may be from KVM's clock. The TSC of a guest that was paused before it was saved runs on, the clock does not. */
 #define APART_NS (UINT64_C(60) * 1000000000)
 #define MUL_LEAST (UINT32_C(1) << 31) /* KVM's multipliers have their top bit set */
+#define MUL_ROUNDING 2u
+/* Ticks and nanoseconds of the first millisecond: no guest sets its clock up so early. */
+#define YOUNG (UINT64_C(1) << 20)
+#define PAGE_SIZE 4096u
 
 /* Where the fields are. */
 enum { AT_VERSION = 0,
@@ -114,11 +122,13 @@ int pvclock_plan(const struct vms_node *machine, const struct profile *from, con
 	if (!ret->cpus)
 		return irqs_fail_nomem(reterr);
 	for (; n && !rc && vcpu_next(machine, &v); index++) {
-		uint64_t msr = vms_get_or(v.cpu, "env.system_time_msr", 0), tsc = 0;
+		uint64_t msr = vms_get_or(v.cpu, "env.system_time_msr", 0), tsc = 0, khz;
 
 		rc = vms_get(v.cpu, "env.tsc", &tsc, reterr);
 		if (tsc > ret->tsc)
 			ret->tsc = tsc;
+		khz = vms_get_or(v.cpu, "cpu/tsc_khz.env.tsc_khz", 0);
+		ret->khz = !index || khz == ret->khz ? khz : 0;
 		if (!rc && msr & MSR_ENABLED)
 			ret->cpus[ret->count++] = (struct pvclock_cpu){ .index = index, .address = msr & ~MSR_ENABLED, .tsc = tsc };
 	}
@@ -133,13 +143,48 @@ void pvclock_plan_deinit(struct pvclock_plan *p)
 	*p = (struct pvclock_plan){ 0 };
 }
 
+/* As KVM writes them, whatever the machine. */
+static bool has_shape(const uint8_t *bytes, struct pvclock *ret)
+{
+	pvclock_get(bytes, ret);
+	return !(ret->version & 1) && ret->version && !get_le(bytes + AT_PAD, 4) && !get_le(bytes + AT_END, 2) &&
+	       !(ret->flags & ~FLAGS_KNOWN) && ret->mul >= MUL_LEAST && ret->shift >= SHIFT_FASTEST &&
+	       ret->shift <= SHIFT_SLOWEST && ret->system_time < TIME_MAX;
+}
+
+/* A TSC whose rate is a number of kHz has one multiplier in some two thousand. KVM rounds, and so do we. */
+static bool has_rate(const struct pvclock *p)
+{
+	struct pvclock same = { 0 };
+
+	pvclock_set_khz(&same, pvclock_khz(p));
+	return same.shift == p->shift && same.mul - p->mul + MUL_ROUNDING <= 2 * MUL_ROUNDING;
+}
+
+static bool can_be_one(const uint8_t *bytes)
+{
+	struct pvclock p;
+
+	/* Three words, which hardly anything else has. */
+	if (get_le(bytes + AT_SHIFT, 4) > (FLAGS_KNOWN << 8 | 0xff) || get_le(bytes + AT_MUL, 4) < MUL_LEAST ||
+	    get_le(bytes + AT_PAD, 4))
+		return false;
+	return has_shape(bytes, &p) && has_rate(&p) && p.tsc_timestamp >= YOUNG && p.system_time >= YOUNG;
+}
+
+bool pvclock_in_page(const uint8_t *page)
+{
+	for (size_t at = 0; at < PAGE_SIZE; at += PVCLOCK_ALIGN)
+		if (can_be_one(page + at))
+			return true;
+	return false;
+}
+
 bool pvclock_is(const struct pvclock_plan *p, const struct pvclock_cpu *cpu, const uint8_t *bytes)
 {
 	struct pvclock c;
 
-	pvclock_get(bytes, &c);
-	if (c.version & 1 || !c.version || get_le(bytes + AT_PAD, 4) || get_le(bytes + AT_END, 2) || c.flags & ~FLAGS_KNOWN ||
-	    c.mul < MUL_LEAST || !pvclock_khz(&c) || c.tsc_timestamp > cpu->tsc)
+	if (!has_shape(bytes, &c) || c.tsc_timestamp > cpu->tsc)
 		return false;
 	return !p->clock || (c.system_time < p->clock + APART_NS && pvclock_time(&c, cpu->tsc) + APART_NS > p->clock);
 }
@@ -162,15 +207,19 @@ static uint64_t latest(const struct pvclock_plan *p)
 	return time;
 }
 
+static bool are_close(uint64_t a, uint64_t b)
+{
+	return (a > b ? a - b : b - a) <= b / 1000000;
+}
+
+bool pvclock_same_khz(uint64_t a, uint64_t b)
+{
+	return are_close(a, b);
+}
+
 static bool same_rate(const struct pvclock *a, const struct pvclock *b)
 {
-	uint64_t x, y;
-
-	if (a->shift != b->shift)
-		return pvclock_khz(a) == pvclock_khz(b);
-	x = a->mul;
-	y = b->mul;
-	return (x > y ? x - y : y - x) < y / 1000000;
+	return a->shift == b->shift ? are_close(a->mul, b->mul) : pvclock_same_khz(pvclock_khz(a), pvclock_khz(b));
 }
 
 static void tell(const struct pvclock_cpu *cpu, struct report *report, enum report_action action, const struct pvclock *old,

@@ -57,6 +57,7 @@ struct pvclock_plan {
 	size_t count;
 	uint64_t tsc;   /* of all CPUs on the target at the same moment: TCG has one */
 	uint64_t clock; /* what KVM's clock said at the save, nanoseconds; 0: the machine does not say */
+	uint64_t khz;   /* rate of the source's TSC; 0: the machine does not say, or the CPUs differ */
 };
 
 /**
@@ -82,6 +83,18 @@ void pvclock_plan_deinit(struct pvclock_plan *p);
  */
 bool pvclock_is(const struct pvclock_plan *p, const struct pvclock_cpu *cpu, const uint8_t *bytes);
 
+/* Guests have them at multiples of it: Linux of 64, FreeBSD of 32. KVM takes any multiple of 4. */
+#define PVCLOCK_ALIGN 32u
+
+/**
+ * pvclock_in_page - whether a page may have a clock in it, before anything is known of the machine
+ * @page: 4096 bytes
+ *
+ * True for every page with one as KVM writes it, at a multiple of PVCLOCK_ALIGN, of a TSC of a whole number of kHz, and older
+ * than a millisecond. Hardly ever true for another: of the memory of a Linux guest for one page in many thousand.
+ */
+bool pvclock_in_page(const uint8_t *page);
+
 /**
  * pvclock_repair - give the pages that were found the scale of the target's TSC
  * @p: the plan, bytes filled in
@@ -92,5 +105,8 @@ bool pvclock_is(const struct pvclock_plan *p, const struct pvclock_cpu *cpu, con
  * that no time is seen twice. Rates that differ by less than one part in a million are the same.
  */
 void pvclock_repair(struct pvclock_plan *p, uint64_t khz, struct report *report);
+
+/* pvclock_same_khz - whether two rates are the same. */
+bool pvclock_same_khz(uint64_t a, uint64_t b);
 
 #endif

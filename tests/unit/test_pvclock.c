@@ -202,3 +202,62 @@ Test(pvclock, only_bytes_that_kvm_can_have_written_are_taken)
 	plan.clock = 0;
 	cr_expect(pvclock_is(&plan, &cpu, good));
 }
+
+/* -- the search for one, before anything is known -- */
+
+Test(pvclock, a_page_with_a_clock_at_any_place_of_a_guest_is_found)
+{
+	static const uint64_t rates[] = { 800000, 1000000, 1999999, 2000000, 2099988, 2593907, 3000000, 3700123, 5100000 };
+	uint8_t page[4096];
+
+	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++)
+		for (size_t at = 0; at < sizeof(page); at += PVCLOCK_ALIGN) {
+			memset(page, 0, sizeof(page));
+			cr_expect(!pvclock_in_page(page));
+			make(page + at, rates[i], 9 * SECOND, SECOND);
+			cr_expect(pvclock_in_page(page), "%llu kHz at %zu", (unsigned long long)rates[i], at);
+		}
+}
+
+Test(pvclock, bytes_that_are_not_quite_a_clock_are_not_taken_for_one)
+{
+	static const struct {
+		size_t at;
+		uint8_t value;
+	} damage[] = { { 0, 7 }, { 4, 1 }, { 24, 0x77 }, { 25, 0x77 }, { 27, 0x7f }, { 28, 40 }, { 28, 0xc0 }, { 29, 4 }, { 30, 1 }, { 31, 1 }, { 23, 0xff } };
+	uint8_t page[4096] = { 0 };
+
+	for (size_t i = 0; i < sizeof(damage) / sizeof(damage[0]); i++) {
+		make(page + 64, 2100000, 9 * SECOND, 1000 * SECOND);
+		cr_expect(pvclock_in_page(page));
+		page[64 + damage[i].at] = damage[i].value;
+		cr_expect(!pvclock_in_page(page), "byte %zu", damage[i].at);
+	}
+	make(page + 64, 2100000, 1000, 1000 * SECOND);
+	cr_expect(!pvclock_in_page(page), "young");
+	make(page + 64, 2100000, 9 * SECOND, 1000);
+	cr_expect(!pvclock_in_page(page), "young");
+	memset(page, 0, sizeof(page));
+	make(page + 68, 2100000, 9 * SECOND, 1000 * SECOND);
+	cr_expect(!pvclock_in_page(page), "where no guest has it");
+}
+
+/* What a table of kept pages has room for depends on it: one page in many thousand, of bytes that mean nothing. */
+Test(pvclock, noise_is_hardly_ever_taken_for_a_clock)
+{
+	uint64_t rnd = UINT64_C(0x9e3779b97f4a7c15);
+	unsigned int found = 0;
+	uint8_t page[4096];
+
+	for (unsigned int i = 0; i < 50000; i++) {
+		for (size_t at = 0; at < sizeof(page); at += 8) {
+			rnd = rnd * UINT64_C(6364136223846793005) + 1442695040888963407u;
+			/* one word in four of what memory is full of: zeros, small numbers, pointers, text */
+			put_le(page + at, 8, rnd >> 62 ? rnd >> 62 == 1 ? rnd >> 52 & 0x3ff : rnd >> 62 == 2 ? 0xffff888000000000u | rnd >> 40
+													     : rnd
+						       : 0);
+		}
+		found += pvclock_in_page(page);
+	}
+	cr_expect_lt(found, 3);
+}
