@@ -20,7 +20,8 @@
 /*
  * One row per ioctl: X(name, on, does, structure). Anything else is refused with -EPERM.
  * on: VM or VCPU. does: GET only reads, SET changes the VM.
- * structure: what is at the entry's data; u64 stands for none (KVM_GET_TSC_KHZ: the answer is the result).
+ * structure: what is at the entry's data; u64 stands for none (KVM_GET_TSC_KHZ: the answer is the result): the entry's
+ * size is 0 then, its data is not looked at, and a request for state has no DATA in either direction.
  * KVM_GET_MSRS and KVM_SET_MSRS: followed by as many struct kvm_msr_entry as nmsrs says, at most IRQSHIFT_MSRS_MAX.
  */
 #define IRQSHIFT_COMMANDS(X)                                      \
@@ -48,8 +49,9 @@
 #define IRQSHIFT_DEVICE_NAME "irqshift" /* below /dev, mode 0600 as it is made */
 
 /* cmd_op */
-#define IRQSHIFT_URING_GATHER 1  /* only GET commands; each entry is run, whatever became of the others */
-#define IRQSHIFT_URING_RESTORE 2 /* GET and SET; all entries are checked first, then run until one fails */
+#define IRQSHIFT_URING_GATHER 1 /* only GET commands; each entry is run, whatever became of the others */
+/* GET and SET; all entries are checked first, then run until one fails; so does KVM_SET_MSRS that took fewer than nmsrs */
+#define IRQSHIFT_URING_RESTORE 2
 
 #define IRQSHIFT_BATCH_MAX 16384 /* entries */
 
@@ -126,7 +128,7 @@ enum irqshift_genl_attribute {
 	IRQSHIFT_A_ENTRY,   /* nest: KVM_FD, COMMAND, [DATA]; in the answer COMMAND, RESULT, [DATA] */
 	IRQSHIFT_A_KVM_FD,  /* u32: a descriptor of the caller for the VM or vCPU, from pidfd_getfd(2) */
 	IRQSHIFT_A_COMMAND, /* u32: KVM_GET_* of the list above */
-	IRQSHIFT_A_DATA,    /* the command's structure */
+	IRQSHIFT_A_DATA,    /* the command's structure; absent in the request: zeroes. Needed by KVM_GET_IRQCHIP and KVM_GET_MSRS */
 	IRQSHIFT_A_RESULT,  /* s32: what the ioctl returned, or -errno; -EBUSY: the vCPU is in KVM_RUN */
 	IRQSHIFT_A_BUFFER,  /* u32: events held back for a slow reader, 64 to 65536; absent: 4096 */
 	IRQSHIFT_A_GROUP,   /* flag: the events go to the multicast group instead of to this socket */
