@@ -59,6 +59,7 @@ private_headers += filters/builtin.h
 private_headers += filters/change.h
 private_headers += $(wildcard */*_priv.h)
 public_headers := $(filter-out $(private_headers),$(wildcard $(foreach d,base vmstate stream apic filters kvm userspace,$d/*.h)))
+public_headers += kvm/module/uapi.h
 
 # In a folder of tests, every test_NAME.c is a program; the other files are linked into each of them, and so is, in all
 # folders, what runs the command.
@@ -92,7 +93,7 @@ ifneq ($(word 2,$(goals)),)
 .NOTPARALLEL:
 endif
 
-.PHONY: all help setup check check-unit check-kvm check-qemu check-lab soak lint format exports docs demo bench fuzz install uninstall clean FORCE
+.PHONY: all help setup module module_install check check-unit check-kvm check-qemu check-lab soak lint format exports docs demo bench fuzz install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
@@ -114,6 +115,8 @@ help:
 #: make bench           speed and memory against cp and cat
 #: make fuzz            the fuzzers, FUZZ_TIME (default 30) seconds each
 #: make install         to PREFIX (/usr/local) below DESTDIR; make uninstall takes it away
+#: make module          irqshift.ko for the running kernel, or for KVER=VERSION, or by the build folder KDIR=DIR
+#: make module_install  puts it below /lib/modules (DESTDIR before that)
 #: make setup           all packages that tests and demo need
 #: make clean           what was compiled; not the QEMU and the lab that setup unpacked
 #:
@@ -122,7 +125,7 @@ help:
 # ---- packages and flags ----
 
 # Included, so that make installs the packages first and reads itself again with what pkg-config says.
-ifneq ($(filter-out help clean uninstall format,$(goals)),)
+ifneq ($(filter-out help clean uninstall format module module_install,$(goals)),)
 include $(O)/packages.mk
 endif
 $(O)/packages.mk: scripts/setup $(firstword $(MAKEFILE_LIST))
@@ -242,7 +245,7 @@ bench: setup all $(guest) $(bench_bin)
 # ---- lint ----
 
 lint_src   := $(lib_src) $(cli_src) $(vmm_src) $(vmm_main) $(test_src) $(bench_src) $(docs_src) $(wildcard tests/fuzz/*.c)
-lint_files := $(lint_src) $(wildcard */*.h tests/*/*.h tests/guests/*.c tests/guests/*/*.[ch])
+lint_files := $(lint_src) $(wildcard */*.h kvm/module/*.[ch] tests/*/*.h tests/guests/*.c tests/guests/*/*.[ch])
 tidy_src   := $(lib_src) $(cli_src)
 
 lint: $(O)/lint/cppcheck $(patsubst %.c,$(O)/lint/%.tidy,$(tidy_src)) $(B)/libirqshift.a $(B)/irqshift $(B)/docs/registers
@@ -270,6 +273,16 @@ $(B)/docs/registers: $(B)/docs/registers.o $(B)/libirqshift.a
 docs: $(B)/docs/registers
 	$(Q)scripts/docs $<
 
+# ---- the kernel module ----
+
+# Needs no package of the library's. Without headers of the running kernel: those that `scripts/setup module` unpacks.
+module_env := O='$(O)' KDIR='$(KDIR)' KVER='$(KVER)' V='$(V)' W='$(W)' C='$(C)' DESTDIR='$(DESTDIR)'
+module:
+	$(Q)$(if $(KDIR)$(KVER)$(wildcard /lib/modules/$(shell uname -r)/build/Makefile),,O='$(O)' scripts/setup module &&) \
+		$(module_env) scripts/module build
+module_install:
+	$(Q)$(module_env) scripts/module install
+
 # ---- install ----
 
 install: all
@@ -296,6 +309,6 @@ uninstall:
 
 clean:
 	rm -rf $(O)/san $(O)/lint $(O)/fuzz $(O)/tests $(O)/check $(O)/demo $(O)/bench $(O)/packages.mk $(O)/.flags $(O)/irqshift*
-	rm -rf $(O)/libirqshift* $(foreach d,base vmstate stream apic filters kvm userspace cli,$(O)/$d)
+	rm -rf $(O)/module $(O)/libirqshift* $(foreach d,base vmstate stream apic filters kvm userspace cli,$(O)/$d)
 
 -include $(patsubst %.o,%.d,$(call obj,$(all_src)))
