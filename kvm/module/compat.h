@@ -7,6 +7,22 @@
 
 #include "config.h"
 
+#ifdef HAVE_IO_URING_CMD_H
+#include <linux/io_uring/cmd.h>
+#else
+#include <linux/io_uring.h>
+#endif
+
+/* The bytes of a submission that are the command's own: memory that the submitter may be writing. */
+static inline const void *compat_uring_payload(const struct io_uring_cmd *cmd)
+{
+#ifdef HAVE_IO_URING_SQE_CMD
+	return io_uring_sqe_cmd(cmd->sqe);
+#else
+	return cmd->cmd;
+#endif
+}
+
 /* The attributes of a dump's request. */
 static inline struct nlattr **compat_dump_attrs(struct netlink_callback *cb)
 {

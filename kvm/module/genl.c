@@ -18,7 +18,7 @@ static int get_info(struct sk_buff *request, struct genl_info *info)
 	head = genlmsg_put_reply(answer, info, &irqshift_family, 0, IRQSHIFT_GENL_GET_INFO);
 	if (!head || nla_put_u32(answer, IRQSHIFT_A_ABI, IRQSHIFT_ABI) ||
 	    nla_put_u64_64bit(answer, IRQSHIFT_A_EVENTS, 0, IRQSHIFT_A_PAD) ||
-	    nla_put_u32(answer, IRQSHIFT_A_FEATURES, 0)) {
+	    nla_put_u32(answer, IRQSHIFT_A_FEATURES, IRQSHIFT_FEATURE_GATHER)) {
 		nlmsg_free(answer);
 		return -EMSGSIZE;
 	}

@@ -11,6 +11,7 @@ static const struct part {
 	int (*init)(void);
 	void (*exit)(void);
 } parts[] = {
+	{ irqshift_device_init, irqshift_device_exit },
 	{ irqshift_genl_init, irqshift_genl_exit },
 };
 

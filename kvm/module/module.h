@@ -11,6 +11,10 @@ struct genl_family;
 struct genl_info;
 struct sk_buff;
 
+/* device.c */
+int irqshift_device_init(void);
+void irqshift_device_exit(void);
+
 /* genl.c */
 extern struct genl_family irqshift_family;
 int irqshift_genl_init(void);

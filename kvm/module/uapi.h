@@ -23,6 +23,7 @@
  * structure: what is at the entry's data; u64 stands for none (KVM_GET_TSC_KHZ: the answer is the result): the entry's
  * size is 0 then, its data is not looked at, and a request for state has no DATA in either direction.
  * KVM_GET_MSRS and KVM_SET_MSRS: followed by as many struct kvm_msr_entry as nmsrs says, at most IRQSHIFT_MSRS_MAX.
+ * Their result is how many were read or set; fewer than nmsrs counts as failed.
  */
 #define IRQSHIFT_COMMANDS(X)                                      \
 	X(KVM_GET_IRQCHIP, VM, GET, struct kvm_irqchip)           \
@@ -50,7 +51,7 @@
 
 /* cmd_op */
 #define IRQSHIFT_URING_GATHER 1 /* only GET commands; each entry is run, whatever became of the others */
-/* GET and SET; all entries are checked first, then run until one fails; so does KVM_SET_MSRS that took fewer than nmsrs */
+/* GET and SET; all entries are checked first, then run until one fails; so does one that took fewer MSRs than nmsrs */
 #define IRQSHIFT_URING_RESTORE 2
 
 #define IRQSHIFT_BATCH_MAX 16384 /* entries */
@@ -80,10 +81,11 @@ struct irqshift_entry {
  *
  * The completion's res: how many entries succeeded (in a restore: before the first that failed); or -errno when nothing
  * was run: -EINVAL for an unknown cmd_op, flags, count 0 or a fixed buffer, -E2BIG for more than IRQSHIFT_BATCH_MAX,
- * -EFAULT, -ENOMEM, -EINTR; for a restore also what is wrong with an entry, whose result says it: -EBADF no
- * descriptor, -EINVAL not one of KVM's or not of the kind that the command wants, or a wrong size, -EPERM a command
- * that is not listed, or one that a security module denies, -EFAULT data that cannot be read.
- * In a gather these are results of the single entries.
+ * -EFAULT, -ENOMEM, -EINTR; for a restore also what is wrong with an entry, whose result says it: -EPERM a command that
+ * is not listed, -EBADF no descriptor, -EINVAL not one of KVM's or not of the kind that the command wants, or a wrong size,
+ * -EIO a VM of another process, -EFAULT data that cannot be read, or for a GET written.
+ * In a gather these are results of the single entries, and -EPERM is that of a SET too. What a security module says to the
+ * ioctl is the entry's result in both.
  */
 struct irqshift_batch {
 	__u64 entries;

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/fs.h>
+#include <linux/security.h>
+
+#include "command.h"
+#include "uapi.h"
+
+#define IS(name, type) __builtin_types_compatible_p(type, name)
+#define KIND_VM ACCESS_VM
+#define KIND_VCPU ACCESS_VCPU
+#define GETS_GET true
+#define GETS_SET false
+
+#define COMMAND_ROW(name, kind, does, structure)                      \
+	{                                                             \
+		.ioctl = name,                                        \
+		.on = KIND_##kind,                                    \
+		.gets = GETS_##does,                                  \
+		.array = IS(struct kvm_msrs, structure),              \
+		.size = IS(__u64, structure) ? 0 : sizeof(structure), \
+	},
+
+static const struct command commands[] = { IRQSHIFT_COMMANDS(COMMAND_ROW) };
+
+const struct command *command_find(u32 ioctl)
+{
+	unsigned int n;
+
+	for (n = 0; n < ARRAY_SIZE(commands); n++)
+		if (commands[n].ioctl == ioctl)
+			return &commands[n];
+	return NULL;
+}
+
+u32 command_elements(const struct command *command, u32 size)
+{
+	return command->array ? (size - command->size) / sizeof(struct kvm_msr_entry) : 0;
+}
+
+bool command_size_ok(const struct command *command, u32 size)
+{
+	if (!command->array)
+		return size == command->size;
+	return size >= command->size && (size - command->size) % sizeof(struct kvm_msr_entry) == 0 &&
+	       command_elements(command, size) <= IRQSHIFT_MSRS_MAX;
+}
+
+int command_run(const struct command *command, struct file *file, unsigned long data)
+{
+	long ret = security_file_ioctl(file, command->ioctl, data);
+
+	if (ret)
+		return ret;
+	ret = file->f_op->unlocked_ioctl(file, command->ioctl, data);
+	return ret == -ENOIOCTLCMD ? -ENOTTY : ret;
+}
+
+bool command_succeeded(const struct command *command, u32 size, int result)
+{
+	return result >= 0 && (!command->array || result == command_elements(command, size));
+}
