@@ -23,6 +23,21 @@ static inline const void *compat_uring_payload(const struct io_uring_cmd *cmd)
 #endif
 }
 
+/*
+ * Completes a command, of which nothing may be touched afterwards. A result above 0 must not be returned instead: 6.1 loses
+ * the request when a worker returns one.
+ */
+static inline void compat_uring_done(struct io_uring_cmd *cmd, int result, unsigned int issue_flags)
+{
+#if defined(HAVE_IO_URING_DONE_RES2)
+	io_uring_cmd_done(cmd, result, 0);
+#elif defined(HAVE_IO_URING_DONE_FLAGS)
+	io_uring_cmd_done(cmd, result, issue_flags);
+#else
+	io_uring_cmd_done(cmd, result, 0, issue_flags);
+#endif
+}
+
 /* The attributes of a dump's request. */
 static inline struct nlattr **compat_dump_attrs(struct netlink_callback *cb)
 {

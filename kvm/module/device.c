@@ -58,14 +58,15 @@ static int check_file(const struct job *job)
 	return check_elements(job);
 }
 
-/* On success the job holds its file. */
+/* On success the job holds its file. @job: zeroed, or of the entry before: commands tend to repeat. */
 static int job_init(struct job *job, const struct batch *batch, u32 n)
 {
 	const struct irqshift_entry *entry = &batch->entries[n];
 	int ret;
 
 	job->entry = entry;
-	job->command = command_find(entry->command);
+	if (!job->command || job->command->ioctl != entry->command)
+		job->command = command_find(entry->command);
 	if (!job->command || (!job->command->gets && !batch->restores))
 		return -EPERM;
 	job->file = fget(entry->fd);
@@ -96,7 +97,7 @@ static void put_result(const struct batch *batch, u32 n, int result)
 static int gather(const struct batch *batch)
 {
 	int succeeded = 0, result;
-	struct job job;
+	struct job job = {};
 	u32 n;
 
 	for (n = 0; n < batch->count && !fatal_signal_pending(current); n++) {
@@ -165,7 +166,7 @@ static int run_until_one_fails(const struct batch *batch, const struct job *jobs
 
 static int restore(const struct batch *batch)
 {
-	struct job *jobs = kvmalloc_array(batch->count, sizeof(*jobs), GFP_KERNEL_ACCOUNT);
+	struct job *jobs = kvcalloc(batch->count, sizeof(*jobs), GFP_KERNEL_ACCOUNT);
 	u32 n, checked = 0;
 	int ret;
 
@@ -230,7 +231,8 @@ static int device_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	/* -EAGAIN makes io_uring ask again from a thread that may sleep */
 	if (issue_flags & IO_URING_F_NONBLOCK && !(flags & IRQSHIFT_BATCH_INLINE))
 		return -EAGAIN;
-	return run(&batch);
+	compat_uring_done(cmd, run(&batch), issue_flags);
+	return -EIOCBQUEUED;
 }
 
 static const struct file_operations device_fops = {
