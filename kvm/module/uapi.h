@@ -106,7 +106,11 @@ enum irqshift_genl_command {
 	IRQSHIFT_GENL_GET_STATE,   /* MEM_FD, ENTRY... -> ENTRY... with RESULT and DATA */
 	IRQSHIFT_GENL_SUBSCRIBE,   /* [MEM_FD], [EVENTS], [BUFFER], [GROUP]: one subscription per socket */
 	IRQSHIFT_GENL_UNSUBSCRIBE, /* ends it; so does closing the socket */
-	IRQSHIFT_GENL_EVENT,       /* from the module: SEQ, DROPPED, RECORDS */
+	/*
+	 * From the module: SEQ, DROPPED, RECORDS. nlmsg_seq is 0, nlmsg_pid the port of the subscriber's socket, which tells
+	 * the subscriptions of a group apart. Without RECORDS: the subscription has ended, and there are SEQ records in all.
+	 */
+	IRQSHIFT_GENL_EVENT,
 	IRQSHIFT_GENL_COMMANDS
 };
 
@@ -135,7 +139,7 @@ enum irqshift_genl_attribute {
 	IRQSHIFT_A_BUFFER,  /* u32: events held back for a slow reader, 64 to 65536; absent: 4096 */
 	IRQSHIFT_A_GROUP,   /* flag: the events go to the multicast group instead of to this socket */
 	IRQSHIFT_A_SEQ,     /* u64: number of the first record, from 0, of this subscription; lost ones count too */
-	IRQSHIFT_A_DROPPED, /* u64: lost so far, of this subscription, because the reader was slow */
+	IRQSHIFT_A_DROPPED, /* u64: how many before it were lost because the reader was slow; SEQ - DROPPED were sent */
 	IRQSHIFT_A_RECORDS, /* array of struct irqshift_event */
 	IRQSHIFT_A_COUNT
 };
@@ -148,6 +152,7 @@ enum irqshift_genl_attribute {
 #define IRQSHIFT_BUFFER_MIN 64
 #define IRQSHIFT_BUFFER_MAX 65536
 #define IRQSHIFT_BUFFER_DEFAULT 4096
+#define IRQSHIFT_SUBSCRIPTIONS_MAX 64 /* at a time: each of them costs KVM time */
 
 enum irqshift_irqchip {
 	IRQSHIFT_IRQCHIP_NONE,
@@ -185,6 +190,9 @@ enum irqshift_event_type {
 };
 
 #define IRQSHIFT_EVENT_ARGS 5
+
+/* The apicid of EOI and PV_EOI, which is the vCPU's id, where the module could not find it out. */
+#define IRQSHIFT_VCPU_UNKNOWN 0xffffffffu
 
 /*
  * @time: CLOCK_MONOTONIC, ns
