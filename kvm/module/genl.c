@@ -11,14 +11,18 @@
 static int get_info(struct sk_buff *request, struct genl_info *info)
 {
 	struct sk_buff *answer = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	u32 features = IRQSHIFT_FEATURE_GATHER;
+	u64 events = irqshift_events_there();
 	void *head;
 
 	if (!answer)
 		return -ENOMEM;
+	if (events)
+		features |= IRQSHIFT_FEATURE_EVENTS;
 	head = genlmsg_put_reply(answer, info, &irqshift_family, 0, IRQSHIFT_GENL_GET_INFO);
 	if (!head || nla_put_u32(answer, IRQSHIFT_A_ABI, IRQSHIFT_ABI) ||
-	    nla_put_u64_64bit(answer, IRQSHIFT_A_EVENTS, 0, IRQSHIFT_A_PAD) ||
-	    nla_put_u32(answer, IRQSHIFT_A_FEATURES, IRQSHIFT_FEATURE_GATHER)) {
+	    nla_put_u64_64bit(answer, IRQSHIFT_A_EVENTS, events, IRQSHIFT_A_PAD) ||
+	    nla_put_u32(answer, IRQSHIFT_A_FEATURES, features)) {
 		nlmsg_free(answer);
 		return -EMSGSIZE;
 	}
@@ -31,6 +35,25 @@ static const struct genl_ops ops[] = {
 		.cmd = IRQSHIFT_GENL_GET_INFO,
 		.doit = get_info,
 	},
+	{
+		.cmd = IRQSHIFT_GENL_SUBSCRIBE,
+		.policy = irqshift_subscribe_policy,
+		.maxattr = IRQSHIFT_A_COUNT - 1,
+		.doit = irqshift_subscribe,
+	},
+	{
+		.cmd = IRQSHIFT_GENL_UNSUBSCRIBE,
+		.doit = irqshift_unsubscribe,
+	},
+};
+
+static const struct genl_multicast_group groups[IRQSHIFT_GROUPS] = {
+	[IRQSHIFT_GROUP_EVENTS] = {
+		.name = IRQSHIFT_GENL_GROUP,
+#ifdef GENL_MCAST_CAP_SYS_ADMIN
+		.flags = GENL_MCAST_CAP_SYS_ADMIN,
+#endif
+	},
 };
 
 struct genl_family irqshift_family = {
@@ -41,6 +64,8 @@ struct genl_family irqshift_family = {
 	.parallel_ops = true,
 	.ops = ops,
 	.n_ops = ARRAY_SIZE(ops),
+	.mcgrps = groups,
+	.n_mcgrps = ARRAY_SIZE(groups),
 	.resv_start_op = IRQSHIFT_GENL_COMMANDS,
 };
 

@@ -12,7 +12,9 @@ static const struct part {
 	void (*exit)(void);
 } parts[] = {
 	{ irqshift_device_init, irqshift_device_exit },
+	{ irqshift_events_init, irqshift_events_exit },
 	{ irqshift_genl_init, irqshift_genl_exit },
+	{ irqshift_subscription_init, irqshift_subscription_exit }, /* tells subscribers, while there is a family */
 };
 
 static void parts_exit(unsigned int n)

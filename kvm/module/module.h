@@ -4,6 +4,7 @@
 #define IRQSHIFT_MODULE_H
 
 #include <linux/types.h>
+#include <net/netlink.h>
 
 #include "uapi.h"
 
@@ -15,9 +16,25 @@ struct sk_buff;
 int irqshift_device_init(void);
 void irqshift_device_exit(void);
 
+/* events.c. irqshift_events_there: the events whose tracepoint is there and fits its row, bit n for event n. */
+int irqshift_events_init(void);
+void irqshift_events_exit(void);
+u64 irqshift_events_there(void);
+
 /* genl.c */
+enum irqshift_group {
+	IRQSHIFT_GROUP_EVENTS,
+	IRQSHIFT_GROUPS
+};
 extern struct genl_family irqshift_family;
 int irqshift_genl_init(void);
 void irqshift_genl_exit(void);
+
+/* subscription.c. Before the first and after the second there are no subscriptions; the second ends all. */
+int irqshift_subscription_init(void);
+void irqshift_subscription_exit(void);
+extern const struct nla_policy irqshift_subscribe_policy[IRQSHIFT_A_COUNT];
+int irqshift_subscribe(struct sk_buff *request, struct genl_info *info);
+int irqshift_unsubscribe(struct sk_buff *request, struct genl_info *info);
 
 #endif

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/module.h>
+#include <net/genetlink.h>
+#include <net/sock.h>
+
+#include "module.h"
+#include "subscription.h"
+
+#define RECORDS_MAX 56            /* in a message, which then fits into a page with its socket buffer's own data */
+#define PAUSE msecs_to_jiffies(4) /* until a look whether a slow reader has read */
+
+static struct workqueue_struct *queue;
+
+/*
+ * A reader's queue is filled to the half only. A message that finds it full would be lost, the reader would be told ENOBUFS,
+ * and answers to its requests would be lost as well.
+ */
+static bool has_room(const struct subscription *s)
+{
+	unsigned int used = atomic_read(&s->sock->sk_rmem_alloc);
+
+	return s->group || !used || used < READ_ONCE(s->sock->sk_rcvbuf) / 2;
+}
+
+/* A message without records when @n is 0. */
+static struct sk_buff *message(const struct subscription *s, unsigned int n)
+{
+	size_t size = n * sizeof(struct irqshift_event);
+	struct sk_buff *skb = genlmsg_new(2 * nla_total_size_64bit(8) + nla_total_size_64bit(size), GFP_KERNEL);
+	struct nlattr *records = NULL;
+	void *head;
+
+	if (!skb)
+		return NULL;
+	head = genlmsg_put(skb, s->portid, 0, &irqshift_family, 0, IRQSHIFT_GENL_EVENT);
+	if (head && !nla_put_u64_64bit(skb, IRQSHIFT_A_SEQ, s->ring.tail + s->ring.dropped, IRQSHIFT_A_PAD) &&
+	    !nla_put_u64_64bit(skb, IRQSHIFT_A_DROPPED, s->ring.dropped, IRQSHIFT_A_PAD))
+		records = n ? nla_reserve_64bit(skb, IRQSHIFT_A_RECORDS, size, IRQSHIFT_A_PAD) : head;
+	if (!records) {
+		nlmsg_free(skb);
+		return NULL;
+	}
+	if (n)
+		ring_copy(&s->ring, nla_data(records), n);
+	genlmsg_end(skb, head);
+	return skb;
+}
+
+/* Of a group nobody may be a member, and each member looks after itself. */
+static int send(const struct subscription *s, unsigned int n)
+{
+	struct sk_buff *skb;
+
+	if (s->group && !genl_has_listeners(&irqshift_family, &init_net, IRQSHIFT_GROUP_EVENTS))
+		return 0;
+	skb = message(s, n);
+	if (!skb)
+		return -ENOMEM;
+	if (!s->group)
+		return genlmsg_unicast(sock_net(s->sock), skb, s->portid);
+	genlmsg_multicast(&irqshift_family, skb, 0, IRQSHIFT_GROUP_EVENTS, GFP_KERNEL);
+	return 0;
+}
+
+/* drain - until there is nothing more: 0, or until nothing more can be sent for now: -errno */
+static int drain(struct subscription *s)
+{
+	unsigned int n;
+	int ret;
+
+	while ((n = ring_ready(&s->ring, RECORDS_MAX)) > 0) {
+		if (!has_room(s))
+			return -EAGAIN;
+		ret = send(s, n);
+		if (ret)
+			return ret;
+		ring_done(&s->ring, n);
+		cond_resched();
+	}
+	return 0;
+}
+
+static void work(struct work_struct *work)
+{
+	struct subscription *s = container_of(to_delayed_work(work), struct subscription, work);
+
+	WRITE_ONCE(s->kicked, false);
+	smp_mb(); /* with sender_kick(): drain() sees the event, or its producer sees that it has to kick */
+	if (drain(s) == 0)
+		return;
+	WRITE_ONCE(s->kicked, true);
+	queue_delayed_work(queue, &s->work, PAUSE);
+}
+
+static void kicked(struct irq_work *kick)
+{
+	struct subscription *s = container_of(kick, struct subscription, kick);
+
+	queue_delayed_work(queue, &s->work, 0);
+}
+
+static void hurried(struct irq_work *hurry)
+{
+	struct subscription *s = container_of(hurry, struct subscription, hurry);
+
+	queue_delayed_work(queue, &s->work, 0);
+}
+
+void sender_kick(struct subscription *s, unsigned long used)
+{
+	smp_mb(); /* with work() */
+	if (!READ_ONCE(s->kicked) && !xchg(&s->kicked, true))
+		irq_work_queue(&s->kick);
+	if (used == s->ring.limit / 2)
+		irq_work_queue(&s->hurry);
+}
+
+void sender_init(struct subscription *s)
+{
+	s->kick = IRQ_WORK_INIT_LAZY(kicked);
+	s->hurry = IRQ_WORK_INIT(hurried);
+	INIT_DELAYED_WORK(&s->work, work);
+}
+
+void sender_stop(struct subscription *s)
+{
+	irq_work_sync(&s->kick);
+	irq_work_sync(&s->hurry);
+	cancel_delayed_work_sync(&s->work);
+}
+
+void sender_finish(struct subscription *s)
+{
+	drain(s);
+	ring_give_up(&s->ring);
+	send(s, 0);
+}
+
+int sender_queue_init(void)
+{
+	queue = alloc_workqueue("irqshift", WQ_UNBOUND, 0);
+	return queue ? 0 : -ENOMEM;
+}
+
+void sender_queue_exit(void)
+{
+	destroy_workqueue(queue);
+}
