@@ -63,7 +63,7 @@ public_headers += kvm/module/uapi.h
 
 # In a folder of tests, every test_NAME.c is a program; the other files are linked into each of them, and so is, in all
 # folders, what runs the command.
-test_dirs  := tests/unit tests/kvm tests/qemu
+test_dirs  := tests/unit tests/kvm tests/qemu tests/module
 test_src   := $(wildcard $(addsuffix /*.c,$(test_dirs)))
 tests_of    = $(patsubst %.c,$(B)/%,$(wildcard tests/$(1)/test_*.c))
 helpers_of  = $(call obj,$(filter-out $(1)/test_%.c,$(wildcard $(1)/*.c)) tests/unit/cli_run.c)
@@ -200,11 +200,13 @@ test_env += IRQSHIFT_DEVICES_GUEST='$(abspath $(devices_guest))' IRQSHIFT_VMM='$
 unit_tests := $(call tests_of,unit)
 kvm_tests  := $(call tests_of,kvm)
 qemu_tests := $(call tests_of,qemu)
-lab_tests  := $(wildcard tests/lab/linux_moves)
+lab_tests  := tests/lab/linux_moves tests/lab/module_suite
+# Run in the lab machine, by module_suite.
+module_tests := $(call tests_of,module)
 
 check_programs := $(unit_tests) $(kvm_tests) $(qemu_tests) $(lab_tests)
 
-check: setup lint all $(check_programs) $(guests)
+check: setup lint all $(check_programs) $(module_tests) $(guests)
 	$(Q)$(test_env) tests/run $(check_programs)
 check-unit: $(unit_tests) $(products)
 	$(Q)$(test_env) tests/run $(unit_tests)
@@ -212,11 +214,11 @@ check-kvm: all $(kvm_tests) $(guests)
 	$(Q)$(test_env) tests/run $(kvm_tests)
 check-qemu: setup all $(qemu_tests) $(guests)
 	$(Q)$(test_env) tests/run $(qemu_tests)
-check-lab: setup all
+check-lab: setup all $(module_tests)
 	$(Q)$(test_env) tests/run $(lab_tests)
 
 soak: FUZZ_TIME := 600
-soak: setup lint all $(check_programs) $(guests) $(fuzz_bin)
+soak: setup lint all $(check_programs) $(module_tests) $(guests) $(fuzz_bin)
 	$(Q)$(test_env) IRQSHIFT_FULL=1 tests/run $(check_programs)
 	$(Q)O='$(O)' tests/fuzz/run $(FUZZ_TIME) $(fuzz_bin)
 

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Lab job: the kernel module's test programs. LAB_TESTS are words ROLE/PROGRAM, run in this order; a program gets
+# LAB_PROGRAM_LIMIT seconds (default 120). What Criterion says of each test is printed as `tap ROLE/PROGRAM LINE` when the
+# program has ended, so that a machine that dies has said it too. Leaves the programs' logs, `held` (memory that the module still
+# holds at the end: who allocated it, and how often) and `dmesg`, raw.
+
+say() {
+	echo "$*"
+	echo "<6>module suite: $*" >/dev/kmsg
+}
+
+prepare() {
+	mount -t debugfs debug /sys/kernel/debug
+	chmod 1777 /tmp /dev/shm
+	chmod 666 /dev/kvm
+	ip link set lo up
+	echo 'root:x:0:0::/:/bin/sh' >/etc/passwd
+	echo 'plain:x:1000:1000::/tmp:/bin/sh' >>/etc/passwd
+	printf 'root:x:0:\nplain:x:1000:\n' >/etc/group
+	sysctl -q -w kernel.hung_task_timeout_secs=30
+	export IRQSHIFT_KO=/module/irqshift.ko IRQSHIFT_KVM_KOS='/lib/kvm.ko /lib/kvm-amd.ko'
+	export IRQSHIFT_FULL="${LAB_FULL:-0}" IRQSHIFT_SEED="${LAB_SEED:-}"
+	[ -n "$IRQSHIFT_SEED" ] || unset IRQSHIFT_SEED
+}
+
+# as ROLE COMMAND
+as() {
+	export IRQSHIFT_ROLE="$1"
+	case $1 in
+	root) sh -c "$2" ;;
+	granted)
+		chmod 666 /dev/irqshift
+		su -m plain -c "$2"
+		as_status=$?
+		chmod 600 /dev/irqshift
+		return $as_status
+		;;
+	user) su -m plain -c "$2" ;;
+	esac
+}
+
+# Objects of the slab allocator that the module has: how many, and from where. Needs slub_debug=U,kmalloc-*.
+held() {
+	grep -h '\[irqshift\]' /sys/kernel/debug/slab/kmalloc-*/alloc_traces 2>/dev/null |
+		awk '$1 ~ /^[0-9]+$/ { n[$2] += $1 } END { for (f in n) print n[f], f }' | sort
+}
+
+run_program() {
+	name=$1/$2
+	dir=$out/$name
+	mkdir -p "$dir"
+	chmod 777 "$dir"
+	say "$name begins"
+	as "$1" "cd /tmp && timeout -k 5 ${LAB_PROGRAM_LIMIT:-120} /module/$2 -j1 --tap=$dir/tap >$dir/log 2>&1 </dev/null"
+	status=$?
+	say "$name ended with status $status"
+	[ -e "$dir/tap" ] && sed "s|^|tap $name |" "$dir/tap"
+	grep -E '^(seed|seen)' "$dir/log" | sed "s|^|say $name |"
+	echo "end $name $status"
+}
+
+prepare
+if ! insmod /module/irqshift.ko; then
+	dmesg -r >"$out/dmesg"
+	echo "irqshift.ko cannot be loaded: $(dmesg | tail -n 1)"
+	exit 1
+fi
+held >"$out/held.before"
+for word in $LAB_TESTS; do run_program "${word%%/*}" "${word#*/}"; done
+sleep 1
+held >"$out/held"
+say "references at the end: $(cat /sys/module/irqshift/refcnt), kvm $(cat /sys/module/kvm/refcnt)"
+rmmod irqshift || say "rmmod failed"
+sleep 1
+dmesg -r >"$out/dmesg"
