@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The module goes and comes while it is in use, and so does KVM under it. Roles: root. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "busy_vm.h"
+#include "client.h"
+#include "genl.h"
+#include "lab.h"
+
+static struct busy_child *vm;
+static struct client_tally *tallies;
+static pid_t clients[CLIENT_KINDS];
+
+static void start_clients(void)
+{
+	for (unsigned int k = 0; k < CLIENT_KINDS; k++)
+		clients[k] = client_start(k, vm, &tallies[k]);
+}
+
+static void end_all(void)
+{
+	for (unsigned int k = 0; k < CLIENT_KINDS; k++)
+		lab_kill(clients[k]);
+	if (vm)
+		lab_kill(vm->pid);
+}
+
+static void make_bed(void)
+{
+	lab_have_module();
+	lab_root_only();
+	vm = busy_child_new();
+	tallies = client_tallies();
+}
+
+/* Who has the device open keeps the module for that long: tried until it goes; how often. */
+static unsigned int unload_in_time(unsigned int cycle)
+{
+	for (unsigned int tries = 1; tries < 20000; tries++) {
+		int rc = lab_unload("irqshift");
+
+		if (!rc)
+			return tries;
+		cr_assert_eq(rc, -EWOULDBLOCK, "cycle %u: %s", cycle, strerror(-rc));
+		lab_sleep_us(500);
+	}
+	cr_assert_fail("cycle %u: the module did not go in 10 s, references %d", cycle, lab_references("irqshift"));
+	return 0;
+}
+
+static void tell(void)
+{
+	for (unsigned int k = 0; k < CLIENT_KINDS; k++)
+		printf("seen %s: %lu of %lu requests, %lu events\n", client_name(k), tallies[k].done, tallies[k].tried,
+		       tallies[k].events);
+}
+
+Test(stress_unload, the_module_goes_and_comes_under_a_guest_with_subscribers, .init = make_bed, .fini = end_all, .timeout = 600)
+{
+	unsigned int cycles = lab_count(100, 6), tries = 0;
+	uint64_t seed = lab_seed();
+	int kvm = lab_references("kvm");
+
+	cr_assert_eq(busy_child_start(vm, 2), 0);
+	start_clients();
+	for (unsigned int i = 0; i < cycles; i++) {
+		lab_sleep_us(20000 + lab_below(&seed, 60000));
+		tries += unload_in_time(i);
+		cr_assert_not(lab_loaded("irqshift"));
+		lab_sleep_us(lab_below(&seed, 10000));
+		cr_assert_eq(lab_load(lab_ko()), 0);
+	}
+	lab_sleep_us(200000);
+	printf("seen %u cycles, %u tries to unload\n", cycles, tries);
+	tell();
+	end_all();
+	cr_expect_geq(tallies[CLIENT_SUBSCRIBES].done, cycles / 2);
+	cr_expect_gt(tallies[CLIENT_SUBSCRIBES].events, 0);
+	cr_expect_gt(tallies[CLIENT_JOINS].events, 0);
+	for (unsigned int k = CLIENT_LISTS; k < CLIENT_KINDS; k++)
+		cr_expect_gt(tallies[k].done, 0, "%s", client_name(k));
+	cr_expect_eq(lab_settled("irqshift", 0), 0);
+	cr_expect_eq(lab_settled("kvm", kvm), kvm);
+}
+
+static void keep_events(void *arg, uint8_t command, const uint8_t *attributes, size_t size)
+{
+	(void)command;
+	*(uint64_t *)arg = genl_u64(attributes, size, IRQSHIFT_A_EVENTS);
+}
+
+/* The events that GET_INFO names. */
+static uint64_t events_there(void)
+{
+	static struct genl_message m;
+	struct genl g;
+	uint64_t events = 0;
+
+	cr_assert_eq(genl_open(&g), 0);
+	genl_begin(&g, &m, IRQSHIFT_GENL_GET_INFO, 0);
+	cr_assert_eq(genl_send(&g, &m, keep_events, &events), 0);
+	genl_close(&g);
+	return events;
+}
+
+static void unload_kvm(void)
+{
+	cr_assert_eq(lab_settled("kvm_amd", 0), 0);
+	cr_assert_eq(lab_unload("kvm_amd"), 0);
+	cr_assert_eq(lab_settled("kvm", 0), 0, "who holds kvm.ko?");
+	cr_assert_eq(lab_unload("kvm"), 0);
+}
+
+static void load_kvm(void)
+{
+	char *modules = strdup(getenv("IRQSHIFT_KVM_KOS")), *rest = NULL;
+
+	for (char *m = strtok_r(modules, " ", &rest); m; m = strtok_r(NULL, " ", &rest))
+		cr_assert_eq(lab_load(m), 0, "%s", m);
+	free(modules);
+}
+
+Test(stress_unload, kvm_goes_and_comes_under_the_module, .init = make_bed, .fini = end_all, .timeout = 300)
+{
+	unsigned int cycles = lab_count(20, 2);
+	uint64_t events = events_there();
+
+	cr_assert_neq(events, 0);
+	clients[CLIENT_SUBSCRIBES] = client_start(CLIENT_SUBSCRIBES, vm, &tallies[CLIENT_SUBSCRIBES]);
+	clients[CLIENT_LISTS] = client_start(CLIENT_LISTS, vm, &tallies[CLIENT_LISTS]);
+	for (unsigned int i = 0; i < cycles; i++) {
+		cr_assert_eq(busy_child_start(vm, 2), 0);
+		lab_sleep_us(50000);
+		lab_kill(vm->pid);
+		vm->pid = 0;
+		unload_kvm();
+		cr_expect_eq(events_there(), 0, "nothing to see without KVM");
+		load_kvm();
+		cr_expect_eq(events_there(), events);
+	}
+	lab_kill(clients[CLIENT_SUBSCRIBES]);
+	tallies[CLIENT_SUBSCRIBES].events = 0;
+	clients[CLIENT_SUBSCRIBES] = client_start(CLIENT_SUBSCRIBES, vm, &tallies[CLIENT_SUBSCRIBES]);
+	cr_assert_eq(busy_child_start(vm, 2), 0);
+	for (unsigned int i = 0; i < 200 && !tallies[CLIENT_SUBSCRIBES].events; i++)
+		lab_sleep_us(20000);
+	printf("seen %u cycles\n", cycles);
+	cr_expect_gt(tallies[CLIENT_SUBSCRIBES].events, 0, "a KVM that came back is heard");
+}
+
+Test(stress_unload, who_has_the_device_open_keeps_the_module, .init = make_bed, .fini = end_all)
+{
+	FILE *device = fopen("/dev/irqshift", "re");
+
+	cr_assert_not_null(device);
+	cr_expect_eq(lab_references("irqshift"), 1);
+	cr_expect_eq(lab_unload("irqshift"), -EWOULDBLOCK);
+	fclose(device);
+	cr_expect_eq(lab_settled("irqshift", 0), 0);
+}
