@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/fs.h>
+#include <linux/sched.h>
 #include <linux/security.h>
+#include <asm/cpufeature.h>
 
 #include "command.h"
 #include "uapi.h"
@@ -45,14 +47,35 @@ bool command_size_ok(const struct command *command, u32 size)
 	       command_elements(command, size) <= IRQSHIFT_MSRS_MAX;
 }
 
+int command_allowed(const struct command *command, struct file *file, unsigned long data)
+{
+	return security_file_ioctl(file, command->ioctl, data);
+}
+
+/*
+ * Where guests may have MPX, KVM loads the guest's FPU for this one. A thread of the kernel or a worker of io_uring does not
+ * keep what is in the FPU when it is scheduled out: the guest would lose it.
+ */
+static bool needs_task(const struct command *command)
+{
+	return command->ioctl == KVM_GET_MP_STATE && boot_cpu_has(X86_FEATURE_MPX);
+}
+
 int command_run(const struct command *command, struct file *file, unsigned long data)
 {
-	long ret = security_file_ioctl(file, command->ioctl, data);
+	long ret;
 
-	if (ret)
-		return ret;
+	if (needs_task(command) && (current->flags & (PF_KTHREAD | PF_IO_WORKER)))
+		return -EOPNOTSUPP;
 	ret = file->f_op->unlocked_ioctl(file, command->ioctl, data);
 	return ret == -ENOIOCTLCMD ? -ENOTTY : ret;
+}
+
+int command_check_data(const struct command *command, u32 size, const void *data)
+{
+	const struct kvm_msrs *msrs = data;
+
+	return !command->array || msrs->nmsrs == command_elements(command, size) ? 0 : -EINVAL;
 }
 
 bool command_succeeded(const struct command *command, u32 size, int result)

@@ -80,7 +80,9 @@ static int job_init(struct job *job, const struct batch *batch, u32 n)
 
 static int job_run(const struct job *job)
 {
-	return command_run(job->command, job->file, job->entry->data);
+	int err = command_allowed(job->command, job->file, job->entry->data);
+
+	return err ? err : command_run(job->command, job->file, job->entry->data);
 }
 
 static bool job_succeeded(const struct job *job, int result)

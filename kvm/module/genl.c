@@ -11,7 +11,7 @@
 static int get_info(struct sk_buff *request, struct genl_info *info)
 {
 	struct sk_buff *answer = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
-	u32 features = IRQSHIFT_FEATURE_GATHER;
+	u32 features = IRQSHIFT_FEATURE_GATHER | IRQSHIFT_FEATURE_STATE;
 	u64 events = irqshift_events_there();
 	void *head;
 
@@ -34,6 +34,20 @@ static const struct genl_ops ops[] = {
 	{
 		.cmd = IRQSHIFT_GENL_GET_INFO,
 		.doit = get_info,
+	},
+	{
+		.cmd = IRQSHIFT_GENL_LIST_VMS,
+		.policy = irqshift_list_policy,
+		.maxattr = IRQSHIFT_A_COUNT - 1,
+		.start = irqshift_list_start,
+		.dumpit = irqshift_list,
+		.done = irqshift_list_done,
+	},
+	{
+		.cmd = IRQSHIFT_GENL_GET_STATE,
+		.policy = irqshift_state_policy,
+		.maxattr = IRQSHIFT_A_COUNT - 1,
+		.doit = irqshift_state,
 	},
 	{
 		.cmd = IRQSHIFT_GENL_SUBSCRIBE,

@@ -10,6 +10,7 @@
 
 struct genl_family;
 struct genl_info;
+struct netlink_callback;
 struct sk_buff;
 
 /* device.c */
@@ -29,6 +30,16 @@ enum irqshift_group {
 extern struct genl_family irqshift_family;
 int irqshift_genl_init(void);
 void irqshift_genl_exit(void);
+
+/* list.c */
+extern const struct nla_policy irqshift_list_policy[IRQSHIFT_A_COUNT];
+int irqshift_list_start(struct netlink_callback *cb);
+int irqshift_list(struct sk_buff *skb, struct netlink_callback *cb);
+int irqshift_list_done(struct netlink_callback *cb);
+
+/* state.c */
+extern const struct nla_policy irqshift_state_policy[IRQSHIFT_A_COUNT];
+int irqshift_state(struct sk_buff *request, struct genl_info *info);
 
 /* subscription.c. Before the first and after the second there are no subscriptions; the second ends all. */
 int irqshift_subscription_init(void);

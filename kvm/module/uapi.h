@@ -85,7 +85,8 @@ struct irqshift_entry {
  * is not listed, -EBADF no descriptor, -EINVAL not one of KVM's or not of the kind that the command wants, or a wrong size,
  * -EIO a VM of another process, -EFAULT data that cannot be read, or for a GET written.
  * In a gather these are results of the single entries, and -EPERM is that of a SET too. What a security module says to the
- * ioctl is the entry's result in both.
+ * ioctl is the entry's result in both; so is -EOPNOTSUPP, for KVM_GET_MP_STATE in a worker of io_uring (without INLINE) on a CPU
+ * with MPX, where it could lose the guest's FPU.
  */
 struct irqshift_batch {
 	__u64 entries;
@@ -101,9 +102,20 @@ struct irqshift_batch {
 
 enum irqshift_genl_command {
 	IRQSHIFT_GENL_UNSPEC,
-	IRQSHIFT_GENL_GET_INFO,    /* -> ABI, EVENTS (bits of those that are there), FEATURES */
-	IRQSHIFT_GENL_LIST_VMS,    /* dump: a message per VM: PID, VM_FD, IRQCHIP, VCPU... */
-	IRQSHIFT_GENL_GET_STATE,   /* MEM_FD, ENTRY... -> ENTRY... with RESULT and DATA */
+	IRQSHIFT_GENL_GET_INFO, /* -> ABI, EVENTS (bits of those that are there), FEATURES */
+	/*
+	 * Dump; [MEM_FD]. A message per VM: PID, [VM_FD], IRQCHIP, VCPU...; vCPUs that do not fit follow in further ones with
+	 * the same head, all but the last with MORE. A VM is listed with the process whose memory it belongs to; VM_FD is
+	 * absent when only vCPUs have a descriptor there.
+	 */
+	IRQSHIFT_GENL_LIST_VMS,
+	/*
+	 * MEM_FD, ENTRY... -> ENTRY... in the same order, with RESULT and DATA. Nothing is run when anything is wrong: -EBADF no
+	 * descriptor, -EACCES MEM_FD is not what it should be, or not of the VM's process, -EPERM not a KVM_GET_* of the list,
+	 * -EINVAL something is missing, not of KVM, not of the kind that the command wants, or of a wrong size, -E2BIG more than
+	 * IRQSHIFT_STATE_ENTRIES_MAX, -ESRCH the process is gone, -ENOMEM, -EINTR; and what a security module says.
+	 */
+	IRQSHIFT_GENL_GET_STATE,
 	IRQSHIFT_GENL_SUBSCRIBE,   /* [MEM_FD], [EVENTS], [BUFFER], [GROUP]: one subscription per socket */
 	IRQSHIFT_GENL_UNSUBSCRIBE, /* ends it; so does closing the socket */
 	/*
@@ -135,12 +147,17 @@ enum irqshift_genl_attribute {
 	IRQSHIFT_A_KVM_FD,  /* u32: a descriptor of the caller for the VM or vCPU, from pidfd_getfd(2) */
 	IRQSHIFT_A_COMMAND, /* u32: KVM_GET_* of the list above */
 	IRQSHIFT_A_DATA,    /* the command's structure; absent in the request: zeroes. Needed by KVM_GET_IRQCHIP and KVM_GET_MSRS */
-	IRQSHIFT_A_RESULT,  /* s32: what the ioctl returned, or -errno; -EBUSY: the vCPU is in KVM_RUN */
+	/*
+	 * s32: what the ioctl returned, or -errno; -EBUSY: the vCPU is in KVM_RUN; -ECANCELED: not run, one before it waited too
+	 * long; -EOPNOTSUPP: KVM_GET_MP_STATE on a CPU with MPX, where a thread of the kernel could lose the guest's FPU
+	 */
+	IRQSHIFT_A_RESULT,
 	IRQSHIFT_A_BUFFER,  /* u32: events held back for a slow reader, 64 to 65536; absent: 4096 */
 	IRQSHIFT_A_GROUP,   /* flag: the events go to the multicast group instead of to this socket */
 	IRQSHIFT_A_SEQ,     /* u64: number of the first record, from 0, of this subscription; lost ones count too */
 	IRQSHIFT_A_DROPPED, /* u64: how many before it were lost because the reader was slow; SEQ - DROPPED were sent */
 	IRQSHIFT_A_RECORDS, /* array of struct irqshift_event */
+	IRQSHIFT_A_MORE,    /* flag: the next message goes on with the vCPUs of the same VM */
 	IRQSHIFT_A_COUNT
 };
 
