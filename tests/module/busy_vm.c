@@ -286,12 +286,15 @@ static void be_child(struct busy_child *child, unsigned int nvcpus)
 
 int busy_child_start(struct busy_child *child, unsigned int nvcpus)
 {
+	pid_t pid;
+
 	child->ready = child->failed = false;
-	child->pid = fork();
-	if (child->pid < 0)
+	pid = fork();
+	if (pid < 0)
 		return -errno;
-	if (!child->pid)
+	if (!pid)
 		be_child(child, nvcpus);
+	child->pid = pid; /* not by the child, which shares it */
 	while (!child->ready && !child->failed)
 		lab_sleep_us(500);
 	if (child->failed)
