@@ -36,9 +36,9 @@ static const uint32_t unlisted[] = { KVM_RUN, KVM_GET_FPU, KVM_SET_REGS, KVM_CRE
 
 /* uapi.h, at struct irqshift_batch. */
 static const int batch_errors[] = { EINVAL, E2BIG, EFAULT, ENOMEM, EINTR };
-static const int restore_errors[] = { EBADF, EPERM };
+static const int restore_errors[] = { EBADF, EPERM, EIO };
 /* The same for an entry, and what the listed ioctls return: Documentation/virt/kvm/api.rst, kvm.md. */
-static const int entry_errors[] = { EBADF, EINVAL, EPERM, EFAULT, ECANCELED, ENXIO, EIO, E2BIG, ENOMEM, EINTR };
+static const int entry_errors[] = { EBADF, EINVAL, EPERM, EFAULT, ECANCELED, ENXIO, EIO, E2BIG, ENOMEM, EINTR, EOPNOTSUPP };
 
 struct bed {
 	struct busy_vm vm;
@@ -52,7 +52,7 @@ struct bed {
 };
 
 static struct bed bed;
-static unsigned int answers[4096];
+static unsigned int answers[4096], ran;
 
 static uint8_t *room(int protection)
 {
@@ -217,6 +217,7 @@ static void judge_entries(const char *what, uint32_t op, uint32_t count, int res
 			cr_assert_neq(result, 12345, "%s: entry %u of %u has no result", what, i, count);
 		good += result >= 0;
 	}
+	ran += good;
 	if (op == IRQSHIFT_URING_GATHER)
 		cr_assert_eq((uint32_t)res, good, "%s: res %d, %u good entries of %u", what, res, good, count);
 }
@@ -257,12 +258,12 @@ Test(fuzz_device, every_command_is_answered_as_documented, .init = make_bed, .ti
 		busy_vm_close(&bed.vm);
 		new_vm();
 	}
-	printf("seen %u commands:", n);
+	printf("seen %u commands, %u entries that succeeded:", n, ran);
 	for (unsigned int i = 0; i < REG_ARRAY_SIZE(answers); i++)
 		if (answers[i])
 			printf(" %s %u", i ? strerrorname_np((int)i) : "ok", answers[i]);
 	printf("\n");
-	cr_expect_gt(answers[0], count / 10, "so few that ran say nothing");
+	cr_expect_gt(ran, count / 10, "so few say nothing");
 	cr_expect_gt(answers[EINVAL], 0);
 	cr_expect_gt(answers[EFAULT], 0);
 }
@@ -297,7 +298,7 @@ Test(fuzz_device, a_ring_of_another_shape_is_served_or_refused, .init = make_bed
 
 		cr_assert_eq(io_uring_queue_init(4, &ring, shapes[i]), 0);
 		res = uring_batch(&ring, bed.device, IRQSHIFT_URING_GATHER, &e, 1, IRQSHIFT_BATCH_INLINE, 0);
-		cr_expect_eq(res, shapes[i] == IORING_SETUP_IOPOLL ? -EOPNOTSUPP : 1, "shape %x: %d", shapes[i], res);
+		cr_expect_eq(res, shapes[i] == IORING_SETUP_IOPOLL ? -EOPNOTSUPP : 1, "shape %x: %d, %d", shapes[i], res, e.result);
 		io_uring_queue_exit(&ring);
 	}
 }

@@ -27,7 +27,7 @@ static const int everywhere[] = { EOPNOTSUPP, EINVAL, ERANGE, EPERM, ENOMEM };
 /* What irqshift's manual names besides. */
 static const int for_list[] = { EBADF, EACCES, EMSGSIZE };
 static const int for_state[] = { EBADF, EACCES, E2BIG, EMSGSIZE, ESRCH, EBUSY, EINTR };
-static const int for_subscribe[] = { EBADF, EACCES, EBUSY, ENODEV };
+static const int for_subscribe[] = { EBADF, EACCES, EEXIST, ENOSPC, ESHUTDOWN };
 static const int for_unsubscribe[] = { ENOENT };
 
 static const struct {

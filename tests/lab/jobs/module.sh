@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=sh
 #
 # Lab job: the kernel module's test programs. LAB_TESTS are words ROLE/PROGRAM, run in this order; a program gets
 # LAB_PROGRAM_LIMIT seconds (default 120). What Criterion says of each test is printed as `tap ROLE/PROGRAM LINE` when the
@@ -20,8 +21,7 @@ prepare() {
 	printf 'root:x:0:\nplain:x:1000:\n' >/etc/group
 	sysctl -q -w kernel.hung_task_timeout_secs=30
 	export IRQSHIFT_KO=/module/irqshift.ko IRQSHIFT_KVM_KOS='/lib/kvm.ko /lib/kvm-amd.ko'
-	export IRQSHIFT_FULL="${LAB_FULL:-0}" IRQSHIFT_SEED="${LAB_SEED:-}"
-	[ -n "$IRQSHIFT_SEED" ] || unset IRQSHIFT_SEED
+	export IRQSHIFT_FULL="${LAB_FULL:-0}"
 }
 
 # as ROLE COMMAND
@@ -48,15 +48,16 @@ held() {
 
 run_program() {
 	name=$1/$2
-	dir=$out/$name
+	dir=${out:?}/$name
 	mkdir -p "$dir"
 	chmod 777 "$dir"
-	say "$name begins"
+	export IRQSHIFT_SEED="${LAB_SEED:-0x$(od -A n -N 6 -t x1 /dev/urandom | tr -d ' ')}"
+	say "$name begins, seed $IRQSHIFT_SEED"
 	as "$1" "cd /tmp && timeout -k 5 ${LAB_PROGRAM_LIMIT:-120} /module/$2 -j1 --tap=$dir/tap >$dir/log 2>&1 </dev/null"
 	status=$?
 	say "$name ended with status $status"
 	[ -e "$dir/tap" ] && sed "s|^|tap $name |" "$dir/tap"
-	grep -E '^(seed|seen)' "$dir/log" | sed "s|^|say $name |"
+	grep '^seen' "$dir/log" | sed "s|^|say $name |"
 	echo "end $name $status"
 }
 
