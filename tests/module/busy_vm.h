@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A VM whose vCPUs send each other interrupts without end, and whose lines, messages and PIT do so as well. */
+/* A VM whose lines, messages and PIT interrupt it all the time, and whose vCPUs then interrupt each other. */
 #ifndef IRQSHIFT_TESTS_MODULE_BUSY_VM_H
 #define IRQSHIFT_TESTS_MODULE_BUSY_VM_H
 

@@ -196,6 +196,8 @@ static void submit_and_close(struct own *own, struct client_tally *t)
 		t->done += cqe->res > 0;
 		io_uring_cqe_seen(&own->ring, cqe);
 	}
+	/* with the device closed, so that whoever wants the module to go has a chance */
+	lab_sleep_us(4000);
 }
 
 static void gather(enum client_kind kind, struct client_tally *t)

@@ -56,7 +56,7 @@ static long held_kb(void)
 
 Test(stress_kill, vms_and_clients_are_killed_at_any_time, .init = make_bed, .fini = end_all, .timeout = 900)
 {
-	unsigned int lives = lab_count(200, 16);
+	unsigned int lives = lab_count(200, 6);
 	int irqshift = lab_references("irqshift"), kvm = lab_references("kvm");
 	long before = 0, after;
 
