@@ -12,6 +12,7 @@ static const struct part {
 	void (*exit)(void);
 } parts[] = {
 	{ irqshift_device_init, irqshift_device_exit },
+	{ irqshift_sender_init, irqshift_sender_exit },
 	{ irqshift_events_init, irqshift_events_exit },
 	{ irqshift_genl_init, irqshift_genl_exit },
 	{ irqshift_subscription_init, irqshift_subscription_exit }, /* tells subscribers, while there is a family */

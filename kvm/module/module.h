@@ -41,6 +41,10 @@ int irqshift_list_done(struct netlink_callback *cb);
 extern const struct nla_policy irqshift_state_policy[IRQSHIFT_A_COUNT];
 int irqshift_state(struct sk_buff *request, struct genl_info *info);
 
+/* sender.c: the workqueue that subscriptions send in. */
+int irqshift_sender_init(void);
+void irqshift_sender_exit(void);
+
 /* subscription.c. Before the first and after the second there are no subscriptions; the second ends all. */
 int irqshift_subscription_init(void);
 void irqshift_subscription_exit(void);

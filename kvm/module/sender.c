@@ -136,13 +136,13 @@ void sender_finish(struct subscription *s)
 	send(s, 0);
 }
 
-int sender_queue_init(void)
+int irqshift_sender_init(void)
 {
 	queue = alloc_workqueue("irqshift", WQ_UNBOUND, 0);
 	return queue ? 0 : -ENOMEM;
 }
 
-void sender_queue_exit(void)
+void irqshift_sender_exit(void)
 {
 	destroy_workqueue(queue);
 }

@@ -45,7 +45,7 @@ static bool concerns(const struct subscription *s)
 		return false;
 	if (current->mm)
 		return current->mm == s->mm;
-	return strcmp(current->comm, s->pit) == 0;
+	return (current->flags & PF_KTHREAD) && strcmp(current->comm, s->pit) == 0;
 }
 
 static void name_task(struct irqshift_event *event, struct pid_namespace *ns)
@@ -99,12 +99,17 @@ static void destroy(struct subscription *s)
 	kfree(s);
 }
 
-/* With the lock held. @tell: the subscriber is there to hear the rest. */
-static void end(struct subscription *s, bool tell)
+/* With the lock held: no more events for it, once a grace period has passed. */
+static void take_off(struct subscription *s)
 {
 	list_del_rcu(&s->list);
 	count--;
 	hook_wanted();
+}
+
+/* Without the lock, so that many can wait for the same grace period. @tell: the subscriber is there to hear the rest. */
+static void finish(struct subscription *s, bool tell)
+{
 	synchronize_rcu();
 	sender_stop(s);
 	if (tell)
@@ -179,26 +184,34 @@ static struct subscription *find(const struct sock *sock)
 	return NULL;
 }
 
-/* With the lock held. The subscription is taken over, also when it fails. */
-static int add(struct subscription *s)
+static int add_locked(struct subscription *s)
 {
 	int ret;
 
 	if (!open)
-		ret = -ESHUTDOWN;
-	else if (find(s->sock))
-		ret = -EEXIST;
-	else
-		ret = count == IRQSHIFT_SUBSCRIPTIONS_MAX ? -ENOSPC : 0;
-	if (ret) {
-		destroy(s);
-		return ret;
-	}
+		return -ESHUTDOWN;
+	if (find(s->sock))
+		return -EEXIST;
+	if (count == IRQSHIFT_SUBSCRIPTIONS_MAX)
+		return -ENOSPC;
 	list_add_tail_rcu(&s->list, &subscriptions);
 	count++;
 	ret = hook_wanted();
 	if (ret)
-		end(s, false);
+		take_off(s);
+	return ret;
+}
+
+/* The subscription is gone when it fails. */
+static int add(struct subscription *s)
+{
+	int ret;
+
+	mutex_lock(&lock);
+	ret = add_locked(s);
+	mutex_unlock(&lock);
+	if (ret)
+		finish(s, false);
 	return ret;
 }
 
@@ -226,10 +239,7 @@ int irqshift_subscribe(struct sk_buff *request, struct genl_info *info)
 	s = create(request, info);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
-	mutex_lock(&lock);
-	ret = add(s);
-	mutex_unlock(&lock);
-	return ret;
+	return add(s);
 }
 
 int irqshift_unsubscribe(struct sk_buff *request, struct genl_info *info)
@@ -239,24 +249,50 @@ int irqshift_unsubscribe(struct sk_buff *request, struct genl_info *info)
 	mutex_lock(&lock);
 	s = find(NETLINK_CB(request).sk);
 	if (s)
-		end(s, true);
+		take_off(s);
 	mutex_unlock(&lock);
-	return s ? 0 : -ENOENT;
+	if (!s)
+		return -ENOENT;
+	finish(s, true);
+	return 0;
 }
 
-/* A socket is dead before this is called, and one that took over its port number is not. */
+static bool is_any(const struct subscription *s)
+{
+	return true;
+}
+
+/* A socket is dead before socket_closed() is called, and one that took over its port number is not. */
+static bool is_dead(const struct subscription *s)
+{
+	return sock_flag(s->sock, SOCK_DEAD);
+}
+
+static struct subscription *take_one(bool (*which)(const struct subscription *s))
+{
+	struct subscription *s, *found = NULL;
+
+	mutex_lock(&lock);
+	list_for_each_entry(s, &subscriptions, list) {
+		if (which(s)) {
+			found = s;
+			take_off(s);
+			break;
+		}
+	}
+	mutex_unlock(&lock);
+	return found;
+}
+
 static int socket_closed(struct notifier_block *block, unsigned long action, void *data)
 {
 	const struct netlink_notify *notify = data;
-	struct subscription *s, *next;
+	struct subscription *s;
 
 	if (action != NETLINK_URELEASE || notify->protocol != NETLINK_GENERIC)
 		return NOTIFY_DONE;
-	mutex_lock(&lock);
-	list_for_each_entry_safe(s, next, &subscriptions, list)
-		if (sock_flag(s->sock, SOCK_DEAD))
-			end(s, false);
-	mutex_unlock(&lock);
+	while ((s = take_one(is_dead)) != NULL)
+		finish(s, false);
 	return NOTIFY_OK;
 }
 
@@ -264,15 +300,10 @@ static struct notifier_block sockets = { .notifier_call = socket_closed };
 
 int irqshift_subscription_init(void)
 {
-	int ret = sender_queue_init();
+	int ret = netlink_register_notifier(&sockets);
 
 	if (ret)
 		return ret;
-	ret = netlink_register_notifier(&sockets);
-	if (ret) {
-		sender_queue_exit();
-		return ret;
-	}
 	mutex_lock(&lock);
 	open = true;
 	mutex_unlock(&lock);
@@ -281,13 +312,12 @@ int irqshift_subscription_init(void)
 
 void irqshift_subscription_exit(void)
 {
-	struct subscription *s, *next;
+	struct subscription *s;
 
 	mutex_lock(&lock);
 	open = false;
-	list_for_each_entry_safe(s, next, &subscriptions, list)
-		end(s, true);
 	mutex_unlock(&lock);
+	while ((s = take_one(is_any)) != NULL)
+		finish(s, true);
 	netlink_unregister_notifier(&sockets);
-	sender_queue_exit();
 }

@@ -56,8 +56,4 @@ void sender_finish(struct subscription *s);
 /* sender_kick - by a producer: there is an event, the @used-th in the ring. */
 void sender_kick(struct subscription *s, unsigned long used);
 
-/* The workqueue that subscriptions send in. */
-int sender_queue_init(void);
-void sender_queue_exit(void);
-
 #endif
