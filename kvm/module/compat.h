@@ -16,8 +16,8 @@
 /* The bytes of a submission that are the command's own: memory that the submitter may be writing. */
 static inline const void *compat_uring_payload(const struct io_uring_cmd *cmd)
 {
-#ifdef HAVE_IO_URING_SQE_CMD
-	return io_uring_sqe_cmd(cmd->sqe);
+#ifdef HAVE_IO_URING_CMD_SQE
+	return cmd->sqe->cmd;
 #else
 	return cmd->cmd;
 #endif

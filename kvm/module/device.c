@@ -18,6 +18,9 @@
 #include "compat.h"
 #include "module.h"
 
+/* Of a command, such as those for fixed buffers: none is of use here. The others are io_uring's own. */
+#define SUBMITTER_FLAGS 0xffffffU
+
 /* @entries: copied once; what the caller does to its own meanwhile has no effect. */
 struct batch {
 	struct irqshift_entry __user *user;
@@ -226,7 +229,7 @@ static int device_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 
 	if (!batch.restores && cmd->cmd_op != IRQSHIFT_URING_GATHER)
 		return -EINVAL;
-	if (cmd->flags & IORING_URING_CMD_FIXED || flags & ~IRQSHIFT_BATCH_INLINE || !batch.count)
+	if (cmd->flags & SUBMITTER_FLAGS || flags & ~IRQSHIFT_BATCH_INLINE || !batch.count)
 		return -EINVAL;
 	if (batch.count > IRQSHIFT_BATCH_MAX)
 		return -E2BIG;
