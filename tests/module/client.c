@@ -104,9 +104,9 @@ static void list(struct client_tally *t)
 			genl_begin(&g, &message, IRQSHIFT_GENL_LIST_VMS, NLM_F_DUMP);
 			rc = genl_send(&g, &message, NULL, NULL);
 			t->done += !rc;
+			lab_sleep_us(500);
 		} while (!rc);
 		genl_close(&g);
-		lab_sleep_us(1000);
 	}
 }
 

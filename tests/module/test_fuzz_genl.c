@@ -19,14 +19,18 @@
 #include "lab.h"
 
 #define FDS 16
+/* The first of them, as make_bed() puts them. */
+#define MEM_FD 0
+#define VM_FD 1
+#define VCPU_FD 2
 #define DEEPEST 3
 #define SOCKET_LIVES 100 /* messages until the socket is a new one, without a subscription */
 
 /* What netlink says of any message to any family: unknown command, attribute, length, range. */
 static const int everywhere[] = { EOPNOTSUPP, EINVAL, ERANGE, EPERM, ENOMEM };
-/* What irqshift's manual names besides. */
-static const int for_list[] = { EBADF, EACCES, EMSGSIZE };
-static const int for_state[] = { EBADF, EACCES, E2BIG, EMSGSIZE, ESRCH, EBUSY, EINTR };
+/* What uapi.h and irqshift's manual name besides. */
+static const int for_list[] = { EBADF, EACCES };
+static const int for_state[] = { EBADF, EACCES, E2BIG, ESRCH, EINTR };
 static const int for_subscribe[] = { EBADF, EACCES, EEXIST, ENOSPC, ESHUTDOWN };
 static const int for_unsubscribe[] = { ENOENT };
 
@@ -40,8 +44,17 @@ static const struct {
 	[IRQSHIFT_GENL_UNSUBSCRIBE] = { for_unsubscribe, REG_ARRAY_SIZE(for_unsubscribe) },
 };
 
-static const uint32_t listed[] = {
-#define ROW(name, on, does, structure) name,
+enum on { VM,
+	  VCPU };
+enum does { GET,
+	    SET };
+
+static const struct {
+	uint32_t command, size;
+	enum on on;
+	enum does does;
+} listed[] = {
+#define ROW(name, on, does, structure) { name, sizeof(structure), on, does },
 	IRQSHIFT_COMMANDS(ROW)
 #undef ROW
 };
@@ -121,6 +134,21 @@ static void put_data(struct genl_message *m)
 
 static void put_well(struct genl_message *m, uint16_t type, unsigned int depth);
 
+/* An entry that is as it should be, of the VM in the child; some of them are answered. */
+static void put_right_entry(struct genl_message *m)
+{
+	size_t nest = genl_nest(m, IRQSHIFT_A_ENTRY), row = below(REG_ARRAY_SIZE(listed));
+	uint8_t zeroes[2048] = { 0 };
+
+	while (listed[row].does != GET)
+		row = below(REG_ARRAY_SIZE(listed));
+	genl_put_u32(m, IRQSHIFT_A_KVM_FD, (uint32_t)bed.fds[listed[row].on == VM ? VM_FD : VCPU_FD + below(2)]);
+	genl_put_u32(m, IRQSHIFT_A_COMMAND, listed[row].command);
+	if (one_in(2) && listed[row].command != KVM_GET_TSC_KHZ)
+		genl_put(m, IRQSHIFT_A_DATA, zeroes, listed[row].size);
+	genl_nest_end(m, nest);
+}
+
 static void put_nest(struct genl_message *m, uint16_t type, unsigned int depth)
 {
 	static const uint16_t of_entry[] = { IRQSHIFT_A_KVM_FD, IRQSHIFT_A_COMMAND, IRQSHIFT_A_DATA };
@@ -145,7 +173,7 @@ static void put_well(struct genl_message *m, uint16_t type, unsigned int depth)
 		genl_put_u32(m, type, (uint32_t)bed.fds[below(bed.nfds)]);
 		break;
 	case IRQSHIFT_A_COMMAND:
-		genl_put_u32(m, type, one_in(6) ? (uint32_t)lab_random(&bed.seed) : listed[below(REG_ARRAY_SIZE(listed))]);
+		genl_put_u32(m, type, one_in(6) ? (uint32_t)lab_random(&bed.seed) : listed[below(REG_ARRAY_SIZE(listed))].command);
 		break;
 	case IRQSHIFT_A_EVENTS:
 		genl_put_u64(m, type, lab_random(&bed.seed) >> below(64));
@@ -180,15 +208,18 @@ static void put_wanted(struct genl_message *m, uint8_t command)
 			if (one_in(2))
 				put_well(m, of_subscribe[i], 0);
 	if ((command == IRQSHIFT_GENL_GET_STATE && !one_in(10)) || (command == IRQSHIFT_GENL_LIST_VMS && one_in(2)))
-		genl_put_u32(m, IRQSHIFT_A_MEM_FD, (uint32_t)bed.fds[one_in(3) ? below(bed.nfds) : 0]);
-	if (command == IRQSHIFT_GENL_GET_STATE)
-		for (unsigned int i = one_in(20) ? below(40) : below(4); i--;)
+		genl_put_u32(m, IRQSHIFT_A_MEM_FD, (uint32_t)bed.fds[one_in(6) ? below(bed.nfds) : MEM_FD]);
+	for (unsigned int i = one_in(20) ? below(40) : below(4); command == IRQSHIFT_GENL_GET_STATE && i; i--) {
+		if (one_in(4))
 			put_well(m, IRQSHIFT_A_ENTRY, 0);
+		else
+			put_right_entry(m);
+	}
 }
 
 static void put_attributes(struct genl_message *m, uint8_t command)
 {
-	if (!one_in(4))
+	if (!one_in(8))
 		put_wanted(m, command);
 	for (unsigned int i = one_in(3) ? below(6) : 0; i--;) {
 		uint16_t type = one_in(20) ? (uint16_t)lab_random(&bed.seed) : (uint16_t)below(IRQSHIFT_A_COUNT + 2);
@@ -267,6 +298,7 @@ Test(fuzz_genl, every_message_is_answered_as_documented, .init = make_bed, .fini
 	tell();
 	cr_expect_gt(bed.answers[IRQSHIFT_GENL_GET_INFO][0], 0);
 	cr_expect_gt(bed.answers[IRQSHIFT_GENL_GET_STATE][EINVAL], 0);
+	cr_expect_gt(bed.answers[IRQSHIFT_GENL_GET_STATE][0], 0);
 }
 
 /* What does not even hold headers: netlink drops it or says EINVAL, and goes on. */
