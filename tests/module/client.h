@@ -23,6 +23,7 @@ enum client_kind {
 /* What they say, in shared memory. */
 struct client_tally {
 	_Atomic uint64_t tried, done, events, dropped;
+	_Atomic int error; /* the last one */
 };
 
 /* client_start - in a process of its own; @vm is the VM that CLIENT_ASKS asks. Each goes on when the module is gone for a while. */
@@ -33,5 +34,8 @@ const char *client_name(enum client_kind kind);
 /* client_tallies/client_tallies_free - one per kind, shared with the processes. */
 struct client_tally *client_tallies(void);
 void client_tallies_free(struct client_tally *tallies);
+
+/* client_tell - what they did, as lines for the suite's output. */
+void client_tell(const struct client_tally *tallies);
 
 #endif

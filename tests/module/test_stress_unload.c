@@ -53,13 +53,6 @@ static unsigned int unload_in_time(unsigned int cycle)
 	return 0;
 }
 
-static void tell(void)
-{
-	for (unsigned int k = 0; k < CLIENT_KINDS; k++)
-		printf("seen %s: %lu of %lu requests, %lu events\n", client_name(k), tallies[k].done, tallies[k].tried,
-		       tallies[k].events);
-}
-
 Test(stress_unload, the_module_goes_and_comes_under_a_guest_with_subscribers, .init = make_bed, .fini = end_all, .timeout = 600)
 {
 	unsigned int cycles = lab_count(100, 3), tries = 0;
@@ -77,7 +70,7 @@ Test(stress_unload, the_module_goes_and_comes_under_a_guest_with_subscribers, .i
 	}
 	lab_sleep_us(200000);
 	printf("seen %u cycles, %u tries to unload\n", cycles, tries);
-	tell();
+	client_tell(tallies);
 	end_all();
 	cr_expect_geq(tallies[CLIENT_SUBSCRIBES].done, cycles / 2);
 	cr_expect_gt(tallies[CLIENT_SUBSCRIBES].events, 0);
