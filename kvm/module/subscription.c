@@ -50,10 +50,15 @@ static bool concerns(const struct subscription *s)
 
 static void name_task(struct irqshift_event *event, struct pid_namespace *ns)
 {
-	bool task = in_task() && pid_alive(current);
-
-	event->pid = task ? task_tgid_nr_ns(current, ns) : 0;
-	event->tid = task ? task_pid_nr_ns(current, ns) : 0;
+	if (!in_task() || !pid_alive(current)) {
+		event->pid = event->tid = 0;
+	} else if (ns == &init_pid_ns) { /* nearly always, and they are at hand */
+		event->pid = current->tgid;
+		event->tid = current->pid;
+	} else {
+		event->pid = task_tgid_nr_ns(current, ns);
+		event->tid = task_pid_nr_ns(current, ns);
+	}
 }
 
 void subscription_note(unsigned int type, const u64 *arg, unsigned int n)
