@@ -141,6 +141,14 @@ void lab_sleep_us(unsigned int us)
 	nanosleep(&t, NULL);
 }
 
+double lab_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
 void lab_kill(pid_t pid)
 {
 	if (pid <= 0)

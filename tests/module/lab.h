@@ -44,6 +44,9 @@ uint32_t lab_below(uint64_t *seed, uint32_t n);
 
 void lab_sleep_us(unsigned int us);
 
+/* lab_now - seconds of CLOCK_MONOTONIC. */
+double lab_now(void);
+
 /* lab_kill - SIGKILL, and waits for the end; @pid may be 0: nothing. */
 void lab_kill(pid_t pid);
 
