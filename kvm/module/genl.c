@@ -66,6 +66,8 @@ static const struct genl_multicast_group groups[IRQSHIFT_GROUPS] = {
 		.name = IRQSHIFT_GENL_GROUP,
 #ifdef GENL_MCAST_CAP_SYS_ADMIN
 		.flags = GENL_MCAST_CAP_SYS_ADMIN,
+#else /* kernels up to 6.6 and their updates of 2023: CAP_NET_ADMIN */
+		.flags = GENL_UNS_ADMIN_PERM,
 #endif
 	},
 };
