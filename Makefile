@@ -81,7 +81,7 @@ guest      := $(O)/tests/guests/guest.elf
 live_guest := $(O)/tests/guests/live.elf
 devices_guest := $(O)/tests/guests/devices.elf
 guests     := $(guest) $(live_guest) $(devices_guest)
-man_pages  := $(wildcard docs/*.1)
+man_pages  := $(wildcard docs/*.[1-9])
 
 obj         = $(patsubst %.c,$(B)/%.o,$(1))
 all_src    := $(lib_src) $(cli_src) $(vmm_src) $(vmm_main) $(test_src) $(bench_src) $(docs_src)
@@ -288,7 +288,7 @@ module_install:
 # ---- install ----
 
 install: all
-	install -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(libdir)/pkgconfig' '$(DESTDIR)$(mandir)/man1'
+	install -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(libdir)/pkgconfig'
 	install -m 755 $(B)/irqshift '$(DESTDIR)$(bindir)/irqshift'
 	install -m 644 $(B)/libirqshift.a '$(DESTDIR)$(libdir)/libirqshift.a'
 	install -m 755 $(B)/libirqshift.so '$(DESTDIR)$(libdir)/libirqshift.so.$(VERSION)'
@@ -296,7 +296,7 @@ install: all
 	ln -sf libirqshift.so.$(SOVERSION) '$(DESTDIR)$(libdir)/libirqshift.so'
 	install -m 644 $(B)/irqshift.pc '$(DESTDIR)$(libdir)/pkgconfig/irqshift.pc'
 	for h in $(public_headers); do install -D -m 644 "$$h" '$(DESTDIR)$(includedir)/irqshift/'"$$h" || exit; done
-	for m in $(man_pages); do install -m 644 "$$m" '$(DESTDIR)$(mandir)/man1/' || exit; done
+	for m in $(man_pages); do install -D -m 644 "$$m" '$(DESTDIR)$(mandir)/man'"$${m##*.}/$${m##*/}" || exit; done
 	install -d '$(DESTDIR)$(libexecdir)'
 	for s in $(debug_scripts) $(hook_scripts); do install -m $$([ -x "$$s" ] && echo 755 || echo 644) "$$s" '$(DESTDIR)$(libexecdir)/' || exit; done
 	for a in tcg kvm; do ln -sf qemu-as '$(DESTDIR)$(libexecdir)'/qemu-as-$$a; done
@@ -307,7 +307,7 @@ uninstall:
 	rm -f '$(DESTDIR)$(bindir)/irqshift' '$(DESTDIR)$(libdir)/pkgconfig/irqshift.pc'
 	rm -f $(foreach s,a so so.$(SOVERSION) so.$(VERSION),'$(DESTDIR)$(libdir)/libirqshift.$s')
 	rm -rf '$(DESTDIR)$(includedir)/irqshift' '$(DESTDIR)$(datadir)' '$(DESTDIR)$(libexecdir)'
-	rm -f $(foreach m,$(man_pages),'$(DESTDIR)$(mandir)/man1/$(notdir $m)')
+	for m in $(notdir $(man_pages)); do rm -f '$(DESTDIR)$(mandir)/man'"$${m##*.}/$$m"; done
 
 clean:
 	rm -rf $(O)/san $(O)/lint $(O)/fuzz $(O)/tests $(O)/check $(O)/demo $(O)/bench $(O)/packages.mk $(O)/.flags $(O)/irqshift*

@@ -20,7 +20,7 @@ static bool on(const struct file *file, unsigned long magic)
 
 /*
  * The names of anonymous inodes are given by the kernel's code alone: nobody else says kvm-vm. Where the file has an owner,
- * KVM's is asked for as well; a KVM that is built in has none, and kernels from 5.17 to 6.7 say none.
+ * KVM's is asked for as well; a KVM that is built in has none, and 6.1 does not say it.
  */
 static bool from_kvm(const struct file *file)
 {
