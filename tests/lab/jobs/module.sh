@@ -12,6 +12,7 @@ say() {
 }
 
 prepare() {
+	mkdir -p /etc
 	mount -t debugfs debug /sys/kernel/debug
 	chmod 1777 /tmp /dev/shm
 	chmod 666 /dev/kvm
@@ -40,10 +41,13 @@ as() {
 	esac
 }
 
-# Objects of the slab allocator that the module has: how many, and from where. Needs slub_debug=U,kmalloc-*.
+# What the module has of the slab allocator, which needs slub_debug=U,kmalloc-*, and of vmalloc: how many, and from where.
 held() {
-	grep -h '\[irqshift\]' /sys/kernel/debug/slab/kmalloc-*/alloc_traces 2>/dev/null |
-		awk '$1 ~ /^[0-9]+$/ { n[$2] += $1 } END { for (f in n) print n[f], f }' | sort
+	{
+		grep -h '\[irqshift\]' /sys/kernel/debug/slab/kmalloc-*/alloc_traces 2>/dev/null |
+			awk '$1 ~ /^[0-9]+$/ { n[$2] += $1 } END { for (f in n) print n[f], f }'
+		grep '\[irqshift\]' /proc/vmallocinfo | awk '{ n[$3]++ } END { for (f in n) print n[f], f }'
+	} | sort
 }
 
 run_program() {
