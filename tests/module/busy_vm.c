@@ -146,7 +146,7 @@ static int add_vcpus(struct busy_vm *vm, int system, unsigned int nvcpus)
 	rc = ioctl(system, KVM_GET_SUPPORTED_CPUID, cpuid) ? -errno : 0;
 	for (uint32_t i = 0; !rc && i < cpuid->nent; i++)
 		if (cpuid->entries[i].function == 1)
-			cpuid->entries[i].ecx |= 1U << 21; /* x2APIC */
+			cpuid->entries[i].ecx |= 1U << 21 | 1U << 24; /* x2APIC, TSC deadline */
 	for (unsigned int i = 0; !rc && i < nvcpus; i++)
 		rc = add_vcpu(vm, system, i, cpuid);
 	free(cpuid);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "busy_vm.h"
+#include "compare.h"
 #include "genl.h"
 #include "lab.h"
 #include "subscriber.h"
@@ -73,31 +74,6 @@ Test(events, the_rows_are_what_the_kernel_says_its_tracepoints_are, .init = make
 	cr_expect_eq(events_there(), expected, "GET_INFO has 0x%llx", (unsigned long long)events_there());
 }
 
-static int by_content(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct irqshift_event));
-}
-
-/* The records without what tracefs does not have, in an order that depends on their content alone. */
-static void make_comparable(struct irqshift_event *events, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		events[i].time = 0;
-		events[i].pid = 0;
-	}
-	qsort(events, n, sizeof(*events), by_content);
-}
-
-static const char *words_of(const struct irqshift_event *e)
-{
-	static char text[200];
-
-	snprintf(text, sizeof(text), "%s cpu %u tid %u 0x%llx 0x%llx 0x%llx 0x%llx 0x%llx", trace_rows[e->type].name, e->cpu, e->tid,
-		 (unsigned long long)e->arg[0], (unsigned long long)e->arg[1], (unsigned long long)e->arg[2],
-		 (unsigned long long)e->arg[3], (unsigned long long)e->arg[4]);
-	return text;
-}
-
 /* Until @one of them has heard of so many events. */
 static void run_busy_vm(struct subscriber *const subscribers[], unsigned int n, const struct subscriber *one, size_t events)
 {
@@ -110,47 +86,15 @@ static void run_busy_vm(struct subscriber *const subscribers[], unsigned int n, 
 	busy_vm_close(&vm); /* its PIT as well */
 }
 
-static void print_kinds(const struct subscriber *s)
-{
-	printf("seen %zu events:", s->n);
-	for (unsigned int i = 0; i < IRQSHIFT_EVENT_TYPES; i++)
-		if (subscriber_count(s, i))
-			printf(" %s %zu", trace_rows[i].name, subscriber_count(s, i));
-	printf("\n");
-}
-
 Test(events, they_are_the_same_as_the_kernels_own_records, .init = make_bed, .timeout = 60)
 {
 	struct subscriber s, *all[] = { &s };
-	struct irqshift_event *traced;
-	unsigned long lost;
-	size_t n;
 
 	lab_root_only();
 	subscriber_start(&s, &(struct subscriber_options){ .buffer = IRQSHIFT_BUFFER_MAX });
 	trace_start();
 	run_busy_vm(all, 1, &s, lab_count(20000, 1000));
-	trace_stop();
-	subscribers_catch_up(all, 1);
-	cr_expect_eq(subscriber_stop(&s), 0);
-	traced = trace_read(&n, &lost);
-	trace_end();
-	print_kinds(&s);
-	cr_assert_eq(lost, 0);
-	cr_expect_eq(s.dropped, 0);
-	cr_expect_eq(s.wrong, 0);
-	cr_expect(s.ended && s.total == s.n);
-	cr_assert_eq(s.n, n, "%zu events, %zu of tracefs", s.n, n);
-	make_comparable(s.records, n);
-	make_comparable(traced, n);
-	for (size_t i = 0; i < n; i++) {
-		if (by_content(&s.records[i], &traced[i]) == 0)
-			continue;
-		fprintf(stderr, "event:   %s\n", words_of(&s.records[i]));
-		fprintf(stderr, "tracefs: %s\n", words_of(&traced[i]));
-		cr_assert_fail("event %zu of %zu", i, n);
-	}
-	free(traced);
+	compare_with_tracefs(&s);
 	subscriber_close(&s);
 }
 
@@ -248,8 +192,8 @@ Test(events, of_two_vms_one_is_heard_if_so_asked, .init = make_bed, .fini = end_
 	cr_expect_gt(n, 0);
 	cr_expect_lt(n, every.n);
 	cr_assert_eq(only_of(every.records, every.n, (uint32_t)child->pid, pit, begin, end), n, "some of the VM's own are missing");
-	qsort(one.records, n, sizeof(*one.records), by_content);
-	qsort(every.records, n, sizeof(*every.records), by_content);
+	qsort(one.records, n, sizeof(*one.records), compare_events);
+	qsort(every.records, n, sizeof(*every.records), compare_events);
 	cr_expect_eq(memcmp(one.records, every.records, n * sizeof(*one.records)), 0);
 	child->pid = 0;
 	subscriber_close(&every);
@@ -277,7 +221,7 @@ static size_t matched(const struct irqshift_event *part, size_t n, const struct 
 	size_t found = 0;
 
 	for (size_t i = 0, j = 0; i < n && j < of; j++)
-		if (by_content(&part[i], &whole[j]) == 0) {
+		if (compare_events(&part[i], &whole[j]) == 0) {
 			found++;
 			i++;
 		}
@@ -309,8 +253,8 @@ Test(events, a_slow_reader_is_told_how_many_it_has_missed, .init = make_bed, .ti
 	cr_expect_eq(fast.total, slow.total);
 	cr_expect_eq(fast.n, fast.total);
 	cr_assert_eq(slow.n + slow.dropped, fast.n);
-	qsort(fast.records, fast.n, sizeof(*fast.records), by_content);
-	qsort(slow.records, slow.n, sizeof(*slow.records), by_content);
+	qsort(fast.records, fast.n, sizeof(*fast.records), compare_events);
+	qsort(slow.records, slow.n, sizeof(*slow.records), compare_events);
 	cr_expect_eq(matched(slow.records, slow.n, fast.records, fast.n), slow.n);
 	subscriber_close(&fast);
 	subscriber_close(&slow);

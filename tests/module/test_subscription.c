@@ -357,6 +357,32 @@ Test(subscription, kvm_may_go_and_come_back, .init = make_bed, .timeout = 60)
 	subscriber_close(&s);
 }
 
+Test(subscription, one_that_ends_leaves_the_others, .init = make_bed, .timeout = 60)
+{
+	const uint64_t eoi = 1ull << IRQSHIFT_EVENT_EOI, set_irq = 1ull << IRQSHIFT_EVENT_SET_IRQ;
+	struct subscriber one, other, *all[] = { &one, &other };
+
+	lab_root_only();
+	cr_assert_eq(busy_vm_open(&vm, 1), 0);
+	cr_assert_eq(busy_vm_run(&vm), 0);
+	subscriber_start(&one, &(struct subscriber_options){ .buffer = IRQSHIFT_BUFFER_MAX, .events = eoi });
+	for (unsigned int i = 0; i < lab_count(50, 3); i++) {
+		subscriber_start(&other, &(struct subscriber_options){ .buffer = IRQSHIFT_BUFFER_MAX, .events = eoi | set_irq });
+		subscribers_await(all, 2, &one, one.n + 10);
+		subscribers_await(all, 2, &other, 20);
+		cr_expect_gt(subscriber_count(&other, IRQSHIFT_EVENT_SET_IRQ), 0);
+		cr_expect_eq(other.wrong, 0);
+		subscriber_close(&other);
+		subscribers_await(all, 1, &one, one.n + 10);
+	}
+	busy_vm_halt(&vm);
+	busy_vm_close(&vm);
+	cr_expect_eq(subscriber_count(&one, IRQSHIFT_EVENT_EOI), one.n);
+	cr_expect_eq(one.wrong, 0);
+	cr_expect_eq(one.dropped, 0);
+	subscriber_close(&one);
+}
+
 /* In a pid namespace of its own, as its first process: its VM's tasks have the numbers of that namespace. */
 static int see_own_numbers(void)
 {
