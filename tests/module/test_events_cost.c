@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What an event costs KVM: less than tracefs's own record of it. Roles: root. */
+/* What an event costs KVM: less than tracefs's own record of it. Roles: root full. */
 #include <criterion/criterion.h>
 #include <linux/kvm.h>
 #include <signal.h>
