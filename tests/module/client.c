@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "client.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
@@ -47,6 +48,28 @@ void client_tell(const struct client_tally *tallies)
 		printf("seen %s: %lu of %lu requests, %lu events, last error %s\n", names[k], t->done, t->tried, t->events,
 		       t->error ? strerrorname_np(-t->error) : "none");
 	}
+}
+
+void client_where(enum client_kind kind, pid_t pid)
+{
+	char path[300], line[160];
+	const struct dirent *d;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	while (tasks && (d = readdir(tasks))) {
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/stack", pid, d->d_name);
+		f = d->d_name[0] == '.' ? NULL : fopen(path, "re");
+		for (unsigned int n = 0; f && n < 8 && fgets(line, sizeof(line), f); n++)
+			printf("seen %s thread %s %s", names[kind], d->d_name, line);
+		if (f)
+			fclose(f);
+	}
+	if (tasks)
+		closedir(tasks);
 }
 
 static void count(struct client_tally *t, int rc)

@@ -29,6 +29,9 @@ struct client_tally {
 /* client_start - in a process of its own; @vm is the VM that CLIENT_ASKS asks. Each goes on when the module is gone for a while. */
 pid_t client_start(enum client_kind kind, const struct busy_child *vm, struct client_tally *tally);
 
+/* client_where - prints where in the kernel each thread of a client is. */
+void client_where(enum client_kind kind, pid_t pid);
+
 const char *client_name(enum client_kind kind);
 
 /* client_tallies/client_tallies_free - one per kind, shared with the processes. */

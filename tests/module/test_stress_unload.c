@@ -49,6 +49,10 @@ static unsigned int unload_in_time(unsigned int cycle)
 		cr_assert_eq(rc, -EWOULDBLOCK, "cycle %u: %s", cycle, strerror(-rc));
 		lab_sleep_us(500);
 	}
+	for (unsigned int k = 0; k < CLIENT_KINDS; k++)
+		client_where(k, clients[k]);
+	client_tell(tallies);
+	fflush(stdout);
 	cr_assert_fail("cycle %u: the module does not go, references %d", cycle, lab_references("irqshift"));
 	return 0;
 }
