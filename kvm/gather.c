@@ -2,6 +2,7 @@
 #include "kvm/gather_priv.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -9,15 +10,8 @@
 #include "kvm/extensions_priv.h"
 #include "kvm/timer_priv.h"
 
-#define MSR_TSC_DEADLINE 0x6e0
-
 /* How long an interrupt of the host's timer may be on its way. */
 #define LATE_NS 200000
-
-struct msr_list {
-	struct kvm_msrs head;
-	struct kvm_msr_entry entries[MSRS_MAX];
-};
 
 /* Where the process has ended, nothing that follows will be known either. */
 static bool forgiven(const struct gather *g, int rc)
@@ -25,7 +19,7 @@ static bool forgiven(const struct gather *g, int rc)
 	return g->options.partial && rc != -ESRCH;
 }
 
-static int failed(const struct gather *g, int rc, const char *what, unsigned int vcpu)
+int gather_failed(const struct gather *g, int rc, const char *what, unsigned int vcpu)
 {
 	return forgiven(g, rc) ? 0 : irqs_fail_errno(g->err, -rc, "vcpu[%u]: %s", vcpu, what);
 }
@@ -33,25 +27,6 @@ static int failed(const struct gather *g, int rc, const char *what, unsigned int
 int gather_failed_vm(const struct gather *g, int rc, const char *what)
 {
 	return forgiven(g, rc) ? 0 : irqs_fail_errno(g->err, -rc, "%s", what);
-}
-
-/* One structure of one vCPU, by its plan. */
-static int take(const struct gather *g, unsigned int i, const struct abi_plan *plan, unsigned long request,
-		void *data, size_t size, const char *what)
-{
-	int rc = kvm_vcpu(g->port, i, request, data, size);
-
-	if (rc < 0)
-		return failed(g, rc, what, i);
-	abi_plan_get(plan, data, &g->state->lapics[i]);
-	return 0;
-}
-
-static int take_page(const struct gather *g, unsigned int i)
-{
-	struct kvm_lapic_state page;
-
-	return take(g, i, &g->lapic, KVM_GET_LAPIC, &page, sizeof(page), "KVM_GET_LAPIC");
 }
 
 static int check_run(const struct gather *g, unsigned int i)
@@ -83,7 +58,7 @@ int64_t gather_now_ns(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static uint32_t bus_cycle(const struct gather *g)
+uint32_t gather_bus_cycle(const struct gather *g)
 {
 	return g->options.bus_cycle_ns ? g->options.bus_cycle_ns : 1;
 }
@@ -92,17 +67,17 @@ static int let_settle(const struct gather *g, unsigned int i)
 {
 	int rc = g->options.settle(g->port, i);
 
-	return rc < 0 ? failed(g, rc, "letting timers settle", i) : 0;
+	return rc < 0 ? gather_failed(g, rc, "letting timers settle", i) : 0;
 }
 
-/* What the page said before, and when, is left in the state for take_lapic(). */
+/* What the page said before, and when, is left in the state for gather_vcpus(). */
 static int settle(const struct gather *g, unsigned int i)
 {
 	struct lapic_state *s = &g->state->lapics[i];
 	int rc;
 
 	s->initial_count_load_time = gather_now_ns();
-	rc = take_page(g, i);
+	rc = gather_page(g, i);
 	return rc ? rc : let_settle(g, i);
 }
 
@@ -124,139 +99,9 @@ static int settle_late(const struct gather *g)
 	return rc;
 }
 
-static int take_mp_state(const struct gather *g, unsigned int i)
-{
-	struct kvm_mp_state mp;
+typedef int each_fn(const struct gather *g, unsigned int vcpu);
 
-	return take(g, i, &g->mp_state, KVM_GET_MP_STATE, &mp, sizeof(mp), "KVM_GET_MP_STATE");
-}
-
-/* KVM_GET_MSRS stops at the first register that it does not have: go on behind that one. */
-static int take_msrs(const struct gather *g, unsigned int i)
-{
-	struct msr_list list;
-
-	for (unsigned int first = 0; first < g->nmsrs;) {
-		unsigned int n = g->nmsrs - first;
-		int got;
-
-		memset(&list, 0, sizeof(list.head) + n * sizeof(list.entries[0]));
-		list.head.nmsrs = n;
-		for (unsigned int m = 0; m < n; m++)
-			list.entries[m].index = g->msrs[first + m]->abi_at;
-		got = kvm_vcpu(g->port, i, KVM_GET_MSRS, &list, sizeof(list.head) + n * sizeof(list.entries[0]));
-		if (got < 0)
-			return failed(g, got, "KVM_GET_MSRS", i);
-		for (int m = 0; m < got; m++)
-			reg_set(g->msrs[first + (unsigned int)m], &g->state->lapics[i], 0, list.entries[m].data);
-		first += (unsigned int)got + 1;
-	}
-	return 0;
-}
-
-/* The deadline again, behind the page: a timer can run out between the two. */
-static int take_deadline(const struct gather *g, unsigned int i)
-{
-	struct lapic_state *s = &g->state->lapics[i];
-	struct msr_list list = { .head.nmsrs = 1, .entries[0].index = MSR_TSC_DEADLINE };
-	int got;
-
-	if (lapic_timer_mode(s) != LAPIC_TIMER_TSC_DEADLINE || !lapic_knows(s, LAPIC_KNOWN_TSC_DEADLINE))
-		return 0;
-	got = kvm_vcpu(g->port, i, KVM_GET_MSRS, &list, sizeof(list.head) + sizeof(list.entries[0]));
-	if (got < 1)
-		return failed(g, got ? got : -EINVAL, "KVM_GET_MSRS 0x6e0", i);
-	kvm_timer_merge_deadline(s, s->tsc_deadline, list.entries[0].data);
-	return 0;
-}
-
-static void name_id(struct lapic_state *s, uint32_t id)
-{
-	s->initial_id = id;
-	lapic_set_known(s, LAPIC_KNOWN_INITIAL_ID, true);
-	if (lapic_reg_known(s, LAPIC_ID) && lapic_x2apic(s))
-		lapic_set_reg(s, LAPIC_ID, id << 24);
-}
-
-static int take_lapic(const struct gather *g, unsigned int i)
-{
-	struct lapic_state *s = &g->state->lapics[i];
-	const struct kvm_timer_before before = kvm_timer_before(s, s->initial_count_load_time);
-	int rc = take_page(g, i);
-
-	if (!rc)
-		rc = take_deadline(g, i);
-	if (!rc && g->options.settle)
-		kvm_timer_merge_count(s, &before, gather_now_ns(), bus_cycle(g));
-	s->initial_count_load_time = 0;
-	return rc;
-}
-
-/* As the events say it later: take_lapic() looks at it. */
-static void take_injected(struct lapic_state *s, const struct kvm_sregs *sregs)
-{
-	s->interrupt_injected = -1;
-	for (int i = 0; i < 4; i++)
-		if (sregs->interrupt_bitmap[i])
-			s->interrupt_injected = i * 64 + __builtin_ctzll(sregs->interrupt_bitmap[i]);
-	lapic_set_known(s, LAPIC_KNOWN_INTERRUPT_INJECTED, true);
-}
-
-static int take_registers(const struct gather *g, unsigned int i)
-{
-	struct lapic_state *s = &g->state->lapics[i];
-	struct kvm_sregs sregs;
-	struct kvm_regs regs;
-	int khz, rc;
-
-	rc = take(g, i, &g->sregs, KVM_GET_SREGS, &sregs, sizeof(sregs), "KVM_GET_SREGS");
-	if (!rc)
-		rc = take(g, i, &g->regs, KVM_GET_REGS, &regs, sizeof(regs), "KVM_GET_REGS");
-	if (rc)
-		return rc;
-	if (lapic_knows(s, LAPIC_KNOWN_APIC_BASE))
-		take_injected(s, &sregs);
-	khz = kvm_vcpu(g->port, i, KVM_GET_TSC_KHZ, NULL, 0);
-	/* -EIO where the frequency of the host's TSC is not constant: not known then */
-	if (khz > 0) {
-		s->tsc_khz = khz;
-		lapic_set_known(s, LAPIC_KNOWN_TSC_KHZ, true);
-	}
-	return 0;
-}
-
-static int take_vcpu(const struct gather *g, unsigned int i)
-{
-	int rc = take_registers(g, i);
-
-	if (!rc)
-		rc = take_msrs(g, i);
-	if (!rc && g->probe->mode != IRQCHIP_NONE)
-		rc = take_lapic(g, i);
-	if (!rc)
-		name_id(&g->state->lapics[i], g->port->vcpu_ids[i]);
-	return rc;
-}
-
-static int take_events(const struct gather *g, unsigned int i)
-{
-	struct lapic_state *s = &g->state->lapics[i];
-	struct kvm_vcpu_events events;
-	int rc;
-
-	memset(&events, 0, sizeof(events));
-	rc = take(g, i, &g->events, KVM_GET_VCPU_EVENTS, &events, sizeof(events), "KVM_GET_VCPU_EVENTS");
-	if (rc || !lapic_knows(s, LAPIC_KNOWN_EXCEPTION_NR)) /* a partial gather goes on without them */
-		return rc;
-	lapic_set_known(s, LAPIC_KNOWN_SIPI_VECTOR, events.flags & KVM_VCPUEVENT_VALID_SIPI_VECTOR);
-	lapic_set_known(s, LAPIC_KNOWN_INTERRUPT_SHADOW, events.flags & KVM_VCPUEVENT_VALID_SHADOW);
-	lapic_set_known(s, LAPIC_KNOWN_TRIPLE_FAULT, events.flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT);
-	return 0;
-}
-
-typedef int take_fn(const struct gather *g, unsigned int vcpu);
-
-static int each(const struct gather *g, take_fn *fn)
+static int each(const struct gather *g, each_fn *fn)
 {
 	int rc = 0;
 
@@ -279,17 +124,17 @@ static int take_all(const struct gather *g)
 	if (!rc && g->options.settle && g->probe->mode != IRQCHIP_NONE)
 		rc = settle_all(g);
 	if (!rc && !g->options.no_mp_state)
-		rc = each(g, take_mp_state);
+		rc = gather_mp_states(g);
 	if (!rc)
 		rc = gather_chips(g);
 	if (!rc)
-		rc = each(g, take_vcpu);
+		rc = gather_vcpus(g);
 	if (!rc)
 		rc = gather_clock(g);
 	if (!rc)
-		rc = each(g, take_events);
+		rc = gather_events(g);
 	for (unsigned int i = 0; i < g->port->nvcpus && !rc && g->probe->mode != IRQCHIP_NONE; i++)
-		kvm_gather_timer(&g->state->lapics[i], bus_cycle(g), g->options.settle != NULL);
+		kvm_gather_timer(&g->state->lapics[i], gather_bus_cycle(g), g->options.settle != NULL);
 	return rc;
 }
 
@@ -305,6 +150,18 @@ static void plan(struct gather *g)
 	for (unsigned int i = 0; (row = abi_msr(&lapic_chip, row)); i++)
 		if (g->probe->msrs >> i & 1 && g->nmsrs < MSRS_MAX)
 			g->msrs[g->nmsrs++] = row;
+}
+
+/* Room for the largest list. */
+static int make_room(struct gather *g)
+{
+	size_t n = g->port->nvcpus < GATHER_VCPUS ? g->port->nvcpus : GATHER_VCPUS;
+
+	g->vcpus = malloc(n * (sizeof(*g->vcpus) + GATHER_CALLS_MAX * sizeof(*g->calls)) + 1);
+	if (!g->vcpus)
+		return irqs_fail_nomem(g->err);
+	g->calls = (struct kvm_port_call *)(g->vcpus + n);
+	return 0;
 }
 
 /* Nothing of an earlier gather stays known; what the caller declares does. */
@@ -336,5 +193,9 @@ int kvm_gather(struct kvm_port *port, const struct kvm_probe *probe, const struc
 	}
 	clear(state, port->nvcpus, g.probe->mode);
 	plan(&g);
-	return take_all(&g);
+	rc = make_room(&g);
+	if (!rc)
+		rc = take_all(&g);
+	free(g.vcpus);
+	return rc;
 }

@@ -11,6 +11,9 @@
  * Order, each step for all vCPUs: settle; mp_state, which takes pending INIT and start-up IPIs in; PICs, IOAPIC and
  * PIT, before the LAPICs: a tick of the PIT that comes in between is then in the LAPIC, and not lost between the two;
  * per vCPU registers, the MSRs, the LAPIC, the TSC deadline again; the clock; the events last.
+ * Each step is a list (kvm_list()), for 64 vCPUs at a time, whose answers lie in memory that a gather takes: 2 KiB for each
+ * vCPU up to 64, so 130 KiB at most. A list is made to its end, also when something in it fails: what is reported is the first
+ * in it.
  */
 #ifndef IRQSHIFT_KVM_GATHER_H
 #define IRQSHIFT_KVM_GATHER_H

@@ -156,7 +156,7 @@ Test(kvm_restore, a_deadline_before_the_tsc_is_compared_with_another_one)
 
 	vm_open(&vm, (struct vm_config){ .mode = IRQCHIP_FULL });
 	s = with_deadline(&vm);
-	w = (struct writes){ .port = { note_write, vm.ids, 1 }, .to = vm.port };
+	w = (struct writes){ .port = { .call = note_write, .vcpu_ids = vm.ids, .nvcpus = 1 }, .to = vm.port };
 	cr_assert_eq(kvm_restore(&w.port, &vm.probe, NULL, &s, &err), 0, "%s", err.text);
 	cr_expect(w.sregs && w.sregs < w.tsc && w.tsc < w.tsc_adjust && w.tsc_adjust < w.lapic && w.lapic < w.deadline,
 		  "sregs %u, TSC %u, TSC_ADJUST %u, LAPIC %u, deadline %u", w.sregs, w.tsc, w.tsc_adjust, w.lapic, w.deadline);
@@ -575,7 +575,7 @@ Test(kvm_restore, a_set_lapic_that_fails_leaves_no_other_svr_behind)
 	/* and when the kernel refuses a page all the same, the one from before is put back */
 	reg_set(lapic_member("initial_id"), &s.lapics[1], 0, 1);
 	s.nlapics = 2;
-	w = (struct writes){ .port = { wrong_id_once, vm.ids, 2 }, .to = vm.port };
+	w = (struct writes){ .port = { .call = wrong_id_once, .vcpu_ids = vm.ids, .nvcpus = 2 }, .to = vm.port };
 	lapic_set_reg(&s.lapics[0], LAPIC_SVR, 0x1bb);
 	cr_expect_eq(kvm_restore(&w.port, &vm.probe, NULL, &s, &err), -EINVAL);
 	cr_expect(strstr(err.text, "vcpu[0]: KVM_SET_LAPIC"), "%s", err.text);
@@ -969,7 +969,7 @@ Test(kvm_restore, each_ioctl_that_fails_is_named_and_ends_the_restore)
 		struct irqs_error err = { 0 };
 		int rc;
 
-		f = (struct failing){ .port = { fail_at, vm.ids, 2 }, .to = vm.port, .at = at };
+		f = (struct failing){ .port = { .call = fail_at, .vcpu_ids = vm.ids, .nvcpus = 2 }, .to = vm.port, .at = at };
 		rc = kvm_restore(&f.port, &vm.probe, NULL, &s, &err);
 		if (!f.failed) {
 			cr_expect_eq(rc, 0, "%s: %s", err.path, err.text);
@@ -1023,7 +1023,7 @@ Test(kvm_restore, what_reads_back_otherwise_is_named)
 		s = vm_gather(&vm);
 		change_all(&s);
 		reg_set(reg_find_name(&pit_chip, "count"), &s.pit, 2, 0x1234);
-		w = (struct writes){ .port = { forgetful, vm.ids, 2 }, .to = vm.port, .n = (unsigned int)cases[i].request };
+		w = (struct writes){ .port = { .call = forgetful, .vcpu_ids = vm.ids, .nvcpus = 2 }, .to = vm.port, .n = (unsigned int)cases[i].request };
 		cr_expect_eq(kvm_restore(&w.port, &vm.probe, NULL, &s, &err), -EIO, "%s", cases[i].path);
 		cr_expect_str_eq(err.path, cases[i].path, "%s: %s", err.path, err.text);
 		vm_state_free(&s);

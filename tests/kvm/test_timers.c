@@ -99,7 +99,7 @@ static int watch_call(struct kvm_port *port, enum kvm_target target, unsigned in
 
 static struct watch watch(struct vm *v)
 {
-	return (struct watch){ .port = { watch_call, v->ids, 1 }, .vm = v };
+	return (struct watch){ .port = { .call = watch_call, .vcpu_ids = v->ids, .nvcpus = 1 }, .vm = v };
 }
 
 static int settle_watched(struct kvm_port *port, unsigned int vcpu)
