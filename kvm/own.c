@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "kvm/batch.h"
+
 /* Ignored by default: a copy that slips through harms nobody. */
 #define SETTLE_SIGNAL SIGURG
 
@@ -32,6 +34,19 @@ void kvm_own_init(struct kvm_own *own, int vm, const int *vcpus, const uint32_t 
 		.vm = vm,
 		.vcpus = vcpus,
 	};
+}
+
+static void own_batch(struct kvm_port *port, struct kvm_port_call *calls, size_t n, enum kvm_list_mode mode)
+{
+	const struct kvm_own *own = (const struct kvm_own *)port;
+
+	kvm_batch_list(own->batch, port, own->vm, own->vcpus, calls, n, mode);
+}
+
+void kvm_own_use(struct kvm_own *own, struct kvm_batch *batch)
+{
+	own->batch = batch;
+	own->port.batch = batch ? own_batch : NULL;
 }
 
 /* All blocked in KVM_RUN but the one signal. */

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A port over descriptors of this process, for a VMM that embeds the library. */
+/*
+ * A port over descriptors of this process, for a VMM that embeds the library. With a batch (kvm/batch.h) its lists are
+ * one system call each, where the kernel module is there; without, nothing but ioctls is made.
+ */
 #ifndef IRQSHIFT_KVM_OWN_H
 #define IRQSHIFT_KVM_OWN_H
 
 #include "kvm/port.h"
 
+struct kvm_batch;
+
 struct kvm_own {
 	struct kvm_port port; /* first: what probe, gather and restore take */
 	int vm;
 	const int *vcpus;
+	struct kvm_batch *batch; /* or NULL */
 };
 
 /**
@@ -20,6 +26,9 @@ struct kvm_own {
  * The arrays and the descriptors stay the caller's and must outlive the port.
  */
 void kvm_own_init(struct kvm_own *own, int vm, const int *vcpus, const uint32_t *ids, unsigned int nvcpus);
+
+/* kvm_own_use - make lists by a batch, which stays the caller's and must outlive the port; NULL: not any more. */
+void kvm_own_use(struct kvm_own *own, struct kvm_batch *batch);
 
 /**
  * kvm_own_settle - let a vCPU take note of timers that have run out, without running the guest
