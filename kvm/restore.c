@@ -93,9 +93,8 @@ static int apply_all(const struct kvm_restore *r, const struct kvm_step *steps, 
 	int rc = 0;
 
 	for (unsigned int s = 0; s < n && !rc; s++)
-		for (unsigned int i = 0; i < times(r, &steps[s]) && !rc; i++)
-			if (restore_wants(r, steps[s].part))
-				rc = steps[s].apply(r, i, reterr);
+		if (restore_wants(r, steps[s].part))
+			rc = steps[s].apply(r, reterr);
 	return rc;
 }
 

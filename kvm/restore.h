@@ -16,6 +16,9 @@
  *   pics, ioapic   deliver pending pins at once: into LAPICs that nobody writes any more
  *   pit, routes, lines (again, by those who hold them), clock, kvmclock ctrl
  *
+ * A step of the vCPUs is two lists (kvm_list()) for 64 of them at a time: what is read, then what is written, up to the first
+ * that fails. Its memory is 2.5 KiB for each of the 64 at most.
+ *
  * What KVM cannot take: the phase of PIT channel 0 (a restore starts a whole period; a one-shot of it that has ended
  * starts again), the storm counters of the IOAPIC, lost PIT ticks.
  */
@@ -82,9 +85,9 @@ struct kvm_restore {
 struct kvm_step {
 	const char *name;
 	enum kvm_part part;
-	enum kvm_target target;                                                                  /* KVM_TARGET_VCPU: once for each LAPIC of the state, with its index */
+	enum kvm_target target;                                                                  /* KVM_TARGET_VCPU: check and verify come once for each LAPIC of the state, with its index */
 	int (*check)(const struct kvm_restore *r, unsigned int vcpu, struct irqs_error *reterr); /* changes nothing */
-	int (*apply)(const struct kvm_restore *r, unsigned int vcpu, struct irqs_error *reterr);
+	int (*apply)(const struct kvm_restore *r, struct irqs_error *reterr);                    /* all vCPUs, by lists, or the chip */
 	int (*verify)(const struct kvm_restore *r, const struct irqchip_state *now, unsigned int vcpu,
 		      struct irqs_error *reterr);
 };

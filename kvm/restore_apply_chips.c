@@ -39,24 +39,22 @@ static int put_pic(const struct kvm_restore *r, uint32_t id, const struct pic_st
 }
 
 /* The slave first: its output is an input of the master, whose registers then stand. */
-int restore_pics(const struct kvm_restore *r, unsigned int unused, struct irqs_error *reterr)
+int restore_pics(const struct kvm_restore *r, struct irqs_error *reterr)
 {
 	const struct pic_state *pics = r->state->pics;
 	int rc;
 
-	(void)unused;
 	if (!has_chips(r))
 		return 0;
 	rc = put_pic(r, KVM_IRQCHIP_PIC_SLAVE, &pics[PIC_SLAVE], "pic[1]: KVM_SET_IRQCHIP", reterr);
 	return rc ? rc : put_pic(r, KVM_IRQCHIP_PIC_MASTER, &pics[PIC_MASTER], "pic[0]: KVM_SET_IRQCHIP", reterr);
 }
 
-int restore_ioapic(const struct kvm_restore *r, unsigned int unused, struct irqs_error *reterr)
+int restore_ioapic(const struct kvm_restore *r, struct irqs_error *reterr)
 {
 	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_IOAPIC };
 	int rc;
 
-	(void)unused;
 	if (!has_chips(r) || !restore_knows(&ioapic_chip, REG_ABI_IOAPIC, &r->state->ioapic))
 		return 0;
 	rc = call(r, KVM_GET_IRQCHIP, &chip, sizeof(chip), "ioapic: KVM_GET_IRQCHIP", reterr);
@@ -66,14 +64,13 @@ int restore_ioapic(const struct kvm_restore *r, unsigned int unused, struct irqs
 	return call(r, KVM_SET_IRQCHIP, &chip, sizeof(chip), "ioapic: KVM_SET_IRQCHIP", reterr);
 }
 
-int restore_pit(const struct kvm_restore *r, unsigned int unused, struct irqs_error *reterr)
+int restore_pit(const struct kvm_restore *r, struct irqs_error *reterr)
 {
 	const struct reg_row *disabled = reg_find_name(&pit_chip, "irq_disabled"), *flags = reg_find_name(&pit_chip, "flags");
 	const struct pit_state *s = &r->state->pit;
 	struct kvm_pit_state2 pit;
 	int rc;
 
-	(void)unused;
 	if (!has_chips(r) || !restore_knows(&pit_chip, REG_ABI_PIT, s))
 		return 0;
 	rc = call(r, KVM_GET_PIT2, &pit, sizeof(pit), "KVM_GET_PIT2", reterr);
@@ -102,14 +99,13 @@ static void put_route(const struct irq_route *from, struct kvm_irq_routing_entry
 	to->u.irqchip.pin = from->pin;
 }
 
-int restore_routes(const struct kvm_restore *r, unsigned int unused, struct irqs_error *reterr)
+int restore_routes(const struct kvm_restore *r, struct irqs_error *reterr)
 {
 	unsigned int n = r->state->nroutes;
 	struct kvm_irq_routing *routing;
 	size_t size;
 	int rc;
 
-	(void)unused;
 	if (!n)
 		return 0;
 	size = sizeof(*routing) + n * sizeof(routing->entries[0]);
@@ -167,11 +163,10 @@ uint32_t restore_raised(const struct irqchip_state *s, enum irq_route_chip chip)
 }
 
 /* KVM forgets who holds a line: those who do raise it again. */
-int restore_lines(const struct kvm_restore *r, unsigned int unused, struct irqs_error *reterr)
+int restore_lines(const struct kvm_restore *r, struct irqs_error *reterr)
 {
 	int rc = 0;
 
-	(void)unused;
 	for (unsigned int gsi = 0; has_chips(r) && gsi < 32 && !rc; gsi++) {
 		struct kvm_irq_level line = { .irq = gsi, .level = 1 };
 
@@ -181,13 +176,12 @@ int restore_lines(const struct kvm_restore *r, unsigned int unused, struct irqs_
 	return rc;
 }
 
-int restore_clock(const struct kvm_restore *r, unsigned int unused, struct irqs_error *reterr)
+int restore_clock(const struct kvm_restore *r, struct irqs_error *reterr)
 {
 	const struct clock_state *s = &r->state->clock;
 	struct kvm_clock_data clock;
 	bool realtime = r->options.realtime && reg_known(reg_find_name(&clock_chip, "kvmclock_realtime"), s, 0);
 
-	(void)unused;
 	if (!r->probe->clock || !reg_known(reg_find_name(&clock_chip, "kvmclock"), s, 0))
 		return 0;
 	memset(&clock, 0, sizeof(clock));

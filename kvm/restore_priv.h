@@ -12,7 +12,7 @@
 #define MSR_TSC_DEADLINE 0x6e0
 
 typedef int restore_check_fn(const struct kvm_restore *r, unsigned int vcpu, struct irqs_error *reterr);
-typedef int restore_apply_fn(const struct kvm_restore *r, unsigned int vcpu, struct irqs_error *reterr);
+typedef int restore_apply_fn(const struct kvm_restore *r, struct irqs_error *reterr);
 typedef int restore_verify_fn(const struct kvm_restore *r, const struct irqchip_state *now, unsigned int vcpu,
 			      struct irqs_error *reterr);
 
@@ -27,6 +27,34 @@ restore_apply_fn restore_cpuid, restore_sregs, restore_tsc_khz, restore_tsc, res
 restore_verify_fn restore_verify_sregs, restore_verify_tsc_khz, restore_verify_tsc, restore_verify_lapic,
 	restore_verify_deadline, restore_verify_msrs, restore_verify_mp_state, restore_verify_events,
 	restore_verify_pics, restore_verify_ioapic, restore_verify_pit, restore_verify_clock;
+
+/* vCPUs in one list. */
+#define RESTORE_VCPUS 64
+/* Rows of MSRs at most. */
+#define RESTORE_MSRS 64
+
+/* restore_some - how many vCPUs are in the list that begins with @first. */
+unsigned int restore_some(const struct kvm_restore *r, unsigned int first);
+
+/* restore_list - make a list of vCPUs' ioctls. Return: 0, or the first failure, with its vCPU and @what. */
+int restore_list(const struct kvm_restore *r, struct kvm_port_call *calls, size_t n, enum kvm_list_mode mode, const char *what,
+		 struct irqs_error *reterr);
+
+/* A structure of each vCPU that is read, changed and written back. */
+struct restore_change {
+	unsigned long get, set; /* ioctls; @get 0: it begins as zeroes */
+	size_t size;
+	const char *get_name, *set_name;
+	bool (*wanted)(const struct kvm_restore *r, unsigned int vcpu);
+	void (*change)(const struct kvm_restore *r, unsigned int vcpu, void *data);
+};
+
+/* restore_change - of all vCPUs. */
+int restore_change(const struct kvm_restore *r, const struct restore_change *change, struct irqs_error *reterr);
+
+/* restore_put_msrs - those of @rows that are known and that the VM has, in this order, vCPU by vCPU. */
+int restore_put_msrs(const struct kvm_restore *r, const struct reg_row *const *rows, unsigned int nrows,
+		     struct irqs_error *reterr);
 
 /* restore_wants - whether the caller asked for a part. */
 static inline bool restore_wants(const struct kvm_restore *r, enum kvm_part part)
