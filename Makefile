@@ -22,7 +22,7 @@ B         := $(O)$(if $(SAN),/san)
 comma     := ,
 Q         := $(if $(V),,@)
 say        = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
-packages  := jansson libcbor liburing libxml-2.0 zlib liblzma libzstd lzo2
+packages  := jansson libcbor liburing libnl-genl-3.0 libxml-2.0 zlib liblzma libzstd lzo2
 goals     := $(or $(MAKECMDGOALS),all)
 
 WARN      := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith $(if $(WERROR),-Werror)
