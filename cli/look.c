@@ -81,8 +81,11 @@ int look_take(pid_t pid, unsigned int vm, const char *who, struct look *ret)
 
 void look_tell_stop(const struct look *l, const char *who, FILE *out)
 {
-	fprintf(out, "%s: stopped for %" PRIu64 ".%03" PRIu64 " ms, %u threads, %u calls\n", who,
+	fprintf(out, "%s: stopped for %" PRIu64 ".%03" PRIu64 " ms, %u threads, %u calls", who,
 		l->result.stop_ns / 1000000, l->result.stop_ns / 1000 % 1000, l->result.threads, l->result.calls);
+	if (l->result.answers)
+		fprintf(out, ", %u answers of the kernel module", l->result.answers);
+	fputc('\n', out);
 }
 
 void look_warn(const struct look *l, const char *who)

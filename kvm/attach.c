@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kvm/attach_state_priv.h"
 #include "kvm/find.h"
 #include "kvm/owner_priv.h"
 #include "kvm/procfs_priv.h"
@@ -32,6 +33,7 @@ struct attach {
 	int vm_fd;
 	uint64_t text;
 	unsigned int calls;
+	struct attach_state state; /* the kernel module, where it is there and may be used */
 };
 
 static int denied(const struct attach *a, int err, struct irqs_error *reterr)
@@ -82,12 +84,60 @@ static int call_somewhere(struct attach *a, int fd, unsigned long request, void 
 	return rc;
 }
 
+/* All threads are killed at once: one that is there says that all are. */
+static bool alive(struct attach *a)
+{
+	for (unsigned int i = 0; i < a->still.ntracees; i++)
+		if (a->still.tracees[i].state == TRACEE_STOPPED)
+			return tracee_alive(&a->still.tracees[i]);
+	return false;
+}
+
+/*
+ * The module is done without once it refuses. Our descriptors keep the VM of a process that dies: what is said of that one
+ * does not count. Return: whether the calls are made.
+ */
+static bool made_by_module(struct attach *a, struct kvm_port_call *calls, size_t n)
+{
+	if (!a->state.nl)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!attach_state_reads(&calls[i]))
+			return false;
+	if (attach_state_list(&a->state, calls, n)) {
+		attach_state_close(&a->state);
+		return false;
+	}
+	if (!alive(a))
+		for (size_t i = 0; i < n; i++)
+			calls[i].result = -ESRCH;
+	return true;
+}
+
 static int attach_call(struct kvm_port *port, enum kvm_target target, unsigned int vcpu, unsigned long request,
 		       void *arg, size_t size)
 {
 	struct attach *a = (struct attach *)port;
+	struct kvm_port_call c = { target, vcpu, request, arg, size, 0 };
 
+	if (a->state.system >= 0 && request == KVM_CHECK_EXTENSION)
+		return attach_state_extension(&a->state, (unsigned long)arg);
+	if (made_by_module(a, &c, 1) && !attach_state_other_way(c.result))
+		return c.result;
 	return call_somewhere(a, target == KVM_TARGET_VM ? a->vm_fd : a->fds[vcpu], request, arg, size);
+}
+
+static void attach_batch(struct kvm_port *port, struct kvm_port_call *calls, size_t n, enum kvm_list_mode mode)
+{
+	struct attach *a = (struct attach *)port;
+
+	if (mode != KVM_LIST_ALL || !made_by_module(a, calls, n)) {
+		kvm_list_loop(port, calls, n, mode);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (attach_state_other_way(calls[i].result))
+			calls[i].result = attach_call(port, calls[i].target, calls[i].vcpu, calls[i].request, calls[i].arg, calls[i].size);
 }
 
 /* ---- which vCPUs ---- */
@@ -181,8 +231,11 @@ static int choose_vcpus(struct attach *a, unsigned int vm, struct irqs_error *re
 /* A process that got its descriptors from another one holds them, and KVM answers it as little as us. */
 static int check_answers(struct attach *a, struct irqs_error *reterr)
 {
-	int rc = call_somewhere(a, a->vm_fd, KVM_CHECK_EXTENSION, (void *)KVM_CAP_USER_MEMORY, 0);
+	int rc;
 
+	if (a->state.nl && !attach_state_begin(&a->state, a->vm_fd, a->fds, a->public.port.nvcpus))
+		return 0;
+	rc = call_somewhere(a, a->vm_fd, KVM_CHECK_EXTENSION, (void *)KVM_CAP_USER_MEMORY, 0);
 	if (rc >= 0 || rc == -EACCES)
 		return 0;
 	if (rc == -EIO)
@@ -216,17 +269,20 @@ static int prepare(struct attach *a, pid_t pid, unsigned int vm, struct irqs_err
 }
 
 /* Return: 0, or -errno; -EAGAIN when another stop may tell which vCPUs are the VM's. */
-static int attach_once(pid_t pid, unsigned int vm, struct kvm_attach **ret, struct irqs_error *reterr)
+static int attach_once(pid_t pid, unsigned int vm, enum kvm_attach_way way, struct kvm_attach **ret, struct irqs_error *reterr)
 {
 	struct attach *a = calloc(1, sizeof(*a));
 	int rc;
 
 	if (!a)
 		return irqs_fail_nomem(reterr);
+	a->state = (struct attach_state){ .mem = -1, .pidfd = -1, .system = -1 };
 	rc = prepare(a, pid, vm, reterr);
 	/* One that is just ending has nothing left to find. */
 	if (rc && pid != getpid() && !procfs_runs_user_code(pid, pid))
 		rc = irqs_fail_errno(reterr, ESRCH, "process %d", (int)pid);
+	if (!rc && way == KVM_ATTACH_ANY_WAY)
+		attach_state_open(&a->state, pid);
 	if (!rc) {
 		rc = standstill_begin(&a->still, &a->found);
 		if (rc)
@@ -239,6 +295,7 @@ static int attach_once(pid_t pid, unsigned int vm, struct kvm_attach **ret, stru
 	if (!rc)
 		rc = check_answers(a, reterr);
 	a->public.port.call = attach_call;
+	a->public.port.batch = attach_batch;
 	a->public.port.vcpu_ids = a->ids;
 	a->public.pid = pid;
 	a->public.vcpus = a->vcpus;
@@ -249,15 +306,15 @@ static int attach_once(pid_t pid, unsigned int vm, struct kvm_attach **ret, stru
 	return rc;
 }
 
-int kvm_attach(pid_t pid, unsigned int vm, struct kvm_attach **ret, struct irqs_error *reterr)
+int kvm_attach_by(pid_t pid, unsigned int vm, enum kvm_attach_way way, struct kvm_attach **ret, struct irqs_error *reterr)
 {
 	const struct timespec a_moment = { 0, RETRY_NS };
-	int rc = attach_once(pid, vm, ret, reterr);
+	int rc = attach_once(pid, vm, way, ret, reterr);
 
 	/* No vCPU of the VM was in KVM_RUN; a guest that leaves often may be there next time. */
 	for (unsigned int i = 0; i < RETRIES && rc == -EAGAIN; i++) {
 		nanosleep(&a_moment, NULL);
-		rc = attach_once(pid, vm, ret, reterr);
+		rc = attach_once(pid, vm, way, ret, reterr);
 	}
 	return rc == -EAGAIN ? -EOPNOTSUPP : rc;
 }
@@ -269,8 +326,9 @@ void kvm_attach_end(struct kvm_attach *attach, struct kvm_attach_result *ret)
 	if (!a)
 		return;
 	if (ret)
-		*ret = (struct kvm_attach_result){ 0, a->still.ntracees, a->calls };
+		*ret = (struct kvm_attach_result){ 0, a->still.ntracees, a->calls, a->state.answered };
 	standstill_end(&a->still, ret ? &ret->stop_ns : NULL);
+	attach_state_close(&a->state);
 	kvm_found_deinit(&a->found);
 	free(a->vcpus);
 	free(a->ids);
@@ -280,9 +338,10 @@ void kvm_attach_end(struct kvm_attach *attach, struct kvm_attach_result *ret)
 
 #else
 
-int kvm_attach(pid_t pid, unsigned int vm, struct kvm_attach **ret, struct irqs_error *reterr)
+int kvm_attach_by(pid_t pid, unsigned int vm, enum kvm_attach_way way, struct kvm_attach **ret, struct irqs_error *reterr)
 {
 	(void)vm;
+	(void)way;
 	(void)ret;
 	return irqs_fail(reterr, IRQS_REFUSED, IRQS_NO_OFFSET, NULL, "process %d: only on x86-64", (int)pid);
 }
@@ -294,3 +353,8 @@ void kvm_attach_end(struct kvm_attach *attach, struct kvm_attach_result *ret)
 }
 
 #endif
+
+int kvm_attach(pid_t pid, unsigned int vm, struct kvm_attach **ret, struct irqs_error *reterr)
+{
+	return kvm_attach_by(pid, vm, KVM_ATTACH_ANY_WAY, ret, reterr);
+}

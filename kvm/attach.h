@@ -13,6 +13,11 @@
  * when the caller has CAP_SYS_ADMIN and can read them, one whose filters say so. Arguments are put below the thread's
  * stack and what was there is put back. No code is written: the call is made at a SYSCALL instruction that is there.
  *
+ * Where the kernel module is there and answers, it reads the state instead, after the same stop: no thread is made to call
+ * then, no stack is borrowed, and filters do not matter; but the module maps pages into the process, for the time of an answer.
+ * KVM_CHECK_EXTENSION is asked of this host's /dev/kvm then, where the caller may open that. What the module does not read, a
+ * thread is made to call for as ever.
+ *
  * The calling thread and the one that makes the calls are bound to one CPU meanwhile, and the former has real-time priority
  * where it may: both shorten the stop, on an idle machine to a fifth.
  *
@@ -50,6 +55,7 @@ struct kvm_attach_result {
 	uint64_t stop_ns;     /* from the first request to stop until the last thread was let go */
 	unsigned int threads; /* stopped */
 	unsigned int calls;   /* made in the process */
+	unsigned int answers; /* of the kernel module, in place of as many calls */
 };
 
 /**
@@ -69,6 +75,14 @@ struct kvm_attach_result {
  * another architecture; other -errno. The process then goes on as if nothing had been.
  */
 int kvm_attach(pid_t pid, unsigned int vm, struct kvm_attach **ret, struct irqs_error *reterr);
+
+enum kvm_attach_way {
+	KVM_ATTACH_ANY_WAY, /* by the kernel module where it can be, as kvm_attach() */
+	KVM_ATTACH_CALLS,   /* only by calls in the process */
+};
+
+/* kvm_attach_by - as kvm_attach(), with a choice of how state is read. */
+int kvm_attach_by(pid_t pid, unsigned int vm, enum kvm_attach_way way, struct kvm_attach **ret, struct irqs_error *reterr);
 
 /* kvm_attach_end - let the process go on, and release. @ret may be NULL; NULL is accepted. */
 void kvm_attach_end(struct kvm_attach *attach, struct kvm_attach_result *ret);

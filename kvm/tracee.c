@@ -53,6 +53,16 @@ bool tracee_put_regs(struct tracee *tracee, const struct user_regs_struct *regs)
 	return false;
 }
 
+bool tracee_alive(struct tracee *tracee)
+{
+	struct user_regs_struct regs;
+
+	if (!ptrace(PTRACE_GETREGS, tracee->tid, NULL, &regs))
+		return true;
+	tracee->state = TRACEE_GONE;
+	return false;
+}
+
 /*
  * These return EINTR for a stop that no signal handler sees, where others start again by themselves (signal(7)). With
  * ERESTARTNOHAND the kernel does for them what it does for the others. Not where that would begin a timeout anew.

@@ -58,6 +58,9 @@ void tracee_interrupt(struct tracee *tracee);
 /* tracee_look - has it stopped? Its state says; with @wait it is waited for. */
 void tracee_look(struct tracee *tracee, bool wait);
 
+/* tracee_alive - a stopped one is not dying. */
+bool tracee_alive(struct tracee *tracee);
+
 /* tracee_in_kvm_run - the descriptor of the KVM_RUN that it was in when it stopped, or -1. */
 int tracee_in_kvm_run(const struct tracee *tracee);
 
