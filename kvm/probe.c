@@ -101,25 +101,34 @@ static int ask_id_format(struct kvm_port *port, struct kvm_probe *p, struct irqs
 	return 0;
 }
 
-/* KVM_GET_MSRS stops at the first that it does not have: one by one. */
+struct one_msr {
+	struct kvm_msrs head;
+	struct kvm_msr_entry entry;
+};
+
+#define MSRS_MAX 64 /* bits of probe.msrs */
+
+/* KVM_GET_MSRS stops at the first that it does not have: one by one, in one list. */
 static int ask_msrs(struct kvm_port *port, struct kvm_probe *p, struct irqs_error *reterr)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msrs;
-	const struct reg_row *row = NULL;
+	struct one_msr msrs[MSRS_MAX];
+	struct kvm_port_call calls[MSRS_MAX];
+	const struct reg_row *row = NULL, *rows[MSRS_MAX];
+	unsigned int n = 0;
 
-	for (unsigned int i = 0; (row = abi_msr(&lapic_chip, row)); i++) {
-		int got;
-
-		memset(&msrs, 0, sizeof(msrs));
-		msrs.head.nmsrs = 1;
-		msrs.entry.index = row->abi_at;
-		got = kvm_vcpu(port, 0, KVM_GET_MSRS, &msrs, sizeof(msrs));
-		if (got < 0)
-			return irqs_fail_errno(reterr, -got, "vcpu[0]: KVM_GET_MSRS 0x%x (%s)", row->abi_at, row->name);
-		p->msrs |= (uint64_t)(got == 1) << i;
+	memset(msrs, 0, sizeof(msrs));
+	for (; n < MSRS_MAX && (row = abi_msr(&lapic_chip, row)); n++) {
+		rows[n] = row;
+		msrs[n].head.nmsrs = 1;
+		msrs[n].entry.index = row->abi_at;
+		calls[n] = (struct kvm_port_call){ KVM_TARGET_VCPU, 0, KVM_GET_MSRS, &msrs[n], sizeof(msrs[n]), 0 };
+	}
+	kvm_list(port, calls, n, KVM_LIST_ALL);
+	for (unsigned int i = 0; i < n; i++) {
+		if (calls[i].result < 0)
+			return irqs_fail_errno(reterr, -calls[i].result, "vcpu[0]: KVM_GET_MSRS 0x%x (%s)", rows[i]->abi_at,
+					       rows[i]->name);
+		p->msrs |= (uint64_t)(calls[i].result == 1) << i;
 	}
 	return 0;
 }
