@@ -41,17 +41,21 @@ static void put(struct tap *t, const void *data, size_t size)
 /* All but the time. */
 static void keep(struct tap *t, const struct kvm_port_call *c)
 {
-	struct kvm_msrs *msrs = c->arg;
 	uint32_t head[] = { c->target, c->vcpu, (uint32_t)c->request, (uint32_t)c->result };
+	struct kvm_msrs *msrs;
+	size_t at;
 
 	put(t, head, sizeof(head));
-	if (c->request == KVM_GET_CLOCK)
+	if (c->request == KVM_GET_CLOCK || !c->size)
 		return;
-	if (c->request == KVM_GET_MSRS)
-		for (uint32_t i = 0; i < msrs->nmsrs; i++)
-			if (msrs->entries[i].index == MSR_TSC)
-				msrs->entries[i].data = 0;
+	at = t->size;
 	put(t, c->arg, c->size);
+	if (c->request != KVM_GET_MSRS && c->request != KVM_SET_MSRS)
+		return;
+	msrs = (struct kvm_msrs *)(t->log + at);
+	for (uint32_t i = 0; i < msrs->nmsrs; i++)
+		if (msrs->entries[i].index == MSR_TSC)
+			msrs->entries[i].data = 0;
 }
 
 static int tap_call(struct kvm_port *port, enum kvm_target target, unsigned int vcpu, unsigned long request, void *arg,
