@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* docs/format-events.md in numbers. */
+#ifndef IRQSHIFT_KVM_RECORDING_PRIV_H
+#define IRQSHIFT_KVM_RECORDING_PRIV_H
+
+#define RECORDING_MAGIC "irqevent"
+#define RECORDING_MAGIC_SIZE 8u
+#define RECORDING_START_SIZE (RECORDING_MAGIC_SIZE + 4)
+#define RECORDING_BLOCK_HEAD 12u
+#define RECORDING_BODY_MAX (UINT32_C(1) << 20)
+#define RECORDING_HEAD_MAX (UINT32_C(64) << 10)
+#define RECORDING_NUMBERS 64u
+#define RECORDING_FIELDS 16u
+#define RECORDING_THREAD_SIZE 24u
+#define RECORDING_LOST_SIZE 8u
+#define RECORDING_EVENT_SIZE 20u /* without its fields */
+#define RECORDING_END_SIZE 16u
+#define RECORDING_NO_VCPU UINT32_MAX
+
+enum recording_kind {
+	RECORDING_HEAD = 1,
+	RECORDING_THREADS,
+	RECORDING_EVENTS,
+	RECORDING_END,
+};
+
+#endif
