@@ -28,14 +28,14 @@ void step_forget(struct vcpu *v)
 
 /* ---- accepted ---- */
 
-/* A level line that rose while its entry was in service is delivered at the EOI: it began when it rose. */
+/* A level line that rose while its entry was in service began when it rose; one that stayed high, now. */
 static uint64_t pin_waited(struct monitor *m, const struct row *r)
 {
 	uint64_t since = r->pub.pin >= 0 ? m->pin_waits[r->pub.pin] : 0;
 
 	if (since)
 		m->pin_waits[r->pub.pin] = 0;
-	return since;
+	return since ? since : m->totals.last;
 }
 
 /* Where it comes from, and since when; what its thread did before says it when the vector is the same. */
@@ -193,9 +193,11 @@ void step_eoi(struct monitor *m, struct thread *t, const struct irqshift_event *
 {
 	const struct irq_event_EOI *a = irq_event_args(e, EOI);
 	bool pv = e->type == IRQSHIFT_EVENT_PV_EOI, idle = (int64_t)a->vector < 0;
-	struct vcpu *v = monitor_vcpu(m, a->apicid);
+	/* The module does not know every LAPIC's vCPU; an EOI is the doing of its own thread. */
+	uint64_t id = a->apicid >= MONITOR_VCPUS_MAX && t->vcpu >= 0 ? (uint64_t)t->vcpu : a->apicid;
+	struct vcpu *v = monitor_vcpu(m, id);
 	struct row *r = v && !idle ? monitor_row(m, v, (uint8_t)a->vector) : NULL;
-	bool told = pv && (t->cause == CAUSE_EOI || t->cause == CAUSE_REDELIVERY) && t->eoi_vcpu == a->apicid && (idle || t->vector == (uint8_t)a->vector);
+	bool told = pv && (t->cause == CAUSE_EOI || t->cause == CAUSE_REDELIVERY) && t->eoi_vcpu == id && (idle || t->vector == (uint8_t)a->vector);
 
 	if (!v)
 		return;
@@ -209,7 +211,7 @@ void step_eoi(struct monitor *m, struct thread *t, const struct irqshift_event *
 	t->cause = CAUSE_EOI;
 	t->since = m->totals.last;
 	t->vector = idle ? MONITOR_VECTORS : (uint8_t)a->vector;
-	t->eoi_vcpu = (uint32_t)a->apicid;
+	t->eoi_vcpu = (uint32_t)id;
 	if (idle)
 		v->pub.idle_eois++;
 	else if (r)
