@@ -22,6 +22,7 @@ static const struct cli_command *const commands[] = {
 	&cmd_decode,
 	&cmd_domain,
 	&cmd_dump,
+	&cmd_monitor,
 	&cmd_restore,
 	&cmd_demo,
 };
