@@ -63,6 +63,7 @@ static void on_line(struct monitor *m, struct thread *t, const struct irqshift_e
 	t->cause = CAUSE_LINE;
 	t->since = m->totals.last;
 	t->raised = irq_event_args(e, SET_IRQ)->level != 0;
+	t->served = false;
 	t->accepted = false;
 }
 
@@ -85,7 +86,7 @@ static void on_pic(struct monitor *m, const struct thread *t, const struct irqsh
 	pin->coalesced += a->coalesced != 0;
 }
 
-/* Comes behind the acceptances that it led to, and ends what its line was about. */
+/* Comes behind the acceptances that it led to. */
 static void on_ioapic(struct monitor *m, struct thread *t, const struct irqshift_event *e)
 {
 	const struct irq_event_IOAPIC_SET_IRQ *a = irq_event_args(e, IOAPIC_SET_IRQ);
@@ -103,7 +104,7 @@ static void on_ioapic(struct monitor *m, struct thread *t, const struct irqshift
 		m->pin_waits[a->pin] = 0;
 	else if (level && !masked && !t->accepted && t->cause == CAUSE_LINE && !m->pin_waits[a->pin])
 		m->pin_waits[a->pin] = t->since;
-	t->cause = CAUSE_NONE;
+	t->served = true;
 }
 
 static void on_held(struct monitor *m, const struct thread *t, const struct irqshift_event *e)

@@ -44,7 +44,7 @@ static struct instance instance_of(struct monitor *m, const struct thread *t, co
 	struct instance i = { .accept = m->totals.last, .origin = MONITOR_UNKNOWN };
 	bool same = t->vector == r->pub.vector;
 
-	if (t->cause == CAUSE_LINE && t->raised)
+	if (t->cause == CAUSE_LINE && t->raised && !t->served)
 		i.origin = MONITOR_LINE, i.source = t->since;
 	else if (t->cause == CAUSE_MSI && same)
 		i.origin = MONITOR_MSI, i.source = t->since;

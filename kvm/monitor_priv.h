@@ -51,6 +51,7 @@ struct thread {
 	uint64_t since;
 	uint32_t vector, eoi_vcpu;
 	bool raised;   /* CAUSE_LINE: not lowered */
+	bool served;   /* CAUSE_LINE: the IOAPIC has had it; the PIC may come before or after */
 	bool accepted; /* since the cause */
 	uint32_t accepted_vcpu;
 	uint8_t accepted_vector;

@@ -99,7 +99,9 @@ Test(monitor, a_line_is_measured_from_its_rise_and_leads_to_a_pin)
 	cr_expect_eq(monitor_pic_irq(m, 10)->raised, 1);
 	see(event_line(&device, 10, 0));
 	see(event_ioapic(&device, 10, 0x41, true, false));
+	see(event_pic(&device, 10, false));
 	cr_expect_eq(monitor_ioapic_pin(m, 10)->raised, 1, "a line that falls is no interrupt");
+	cr_expect_eq(monitor_pic_irq(m, 10)->raised, 1, "whichever chip gets it first");
 }
 
 Test(monitor, messages_and_ipis_are_told_from_what_else_their_thread_accepts)
