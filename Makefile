@@ -200,13 +200,18 @@ test_env += IRQSHIFT_DEVICES_GUEST='$(abspath $(devices_guest))' IRQSHIFT_VMM='$
 unit_tests := $(call tests_of,unit)
 kvm_tests  := $(call tests_of,kvm)
 qemu_tests := $(call tests_of,qemu)
-lab_tests  := tests/lab/linux_moves tests/lab/module_suite
+lab_tests  := tests/lab/linux_moves tests/lab/module_suite tests/lab/monitor_counts
+lab_tools  := $(B)/tests/lab/tracepoints
 # Run in the lab machine, by module_suite.
 module_tests := $(call tests_of,module)
 
+# These count in the lab machine, beside the command.
+$(lab_tools): $(B)/tests/lab/%: $(B)/tests/lab/%.o
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
 check_programs := $(unit_tests) $(kvm_tests) $(qemu_tests) $(lab_tests)
 
-check: setup lint all $(check_programs) $(module_tests) $(guests)
+check: setup lint all $(check_programs) $(module_tests) $(lab_tools) $(guests)
 	$(Q)$(test_env) tests/run $(check_programs)
 check-unit: $(unit_tests) $(products)
 	$(Q)$(test_env) tests/run $(unit_tests)
@@ -214,11 +219,11 @@ check-kvm: all $(kvm_tests) $(guests)
 	$(Q)$(test_env) tests/run $(kvm_tests)
 check-qemu: setup all $(qemu_tests) $(guests)
 	$(Q)$(test_env) tests/run $(qemu_tests)
-check-lab: setup all $(module_tests)
+check-lab: setup all $(module_tests) $(lab_tools)
 	$(Q)$(test_env) tests/run $(lab_tests)
 
 soak: FUZZ_TIME := 600
-soak: setup lint all $(check_programs) $(module_tests) $(guests) $(fuzz_bin)
+soak: setup lint all $(check_programs) $(module_tests) $(lab_tools) $(guests) $(fuzz_bin)
 	$(Q)$(test_env) IRQSHIFT_FULL=1 tests/run $(check_programs)
 	$(Q)O='$(O)' tests/fuzz/run $(FUZZ_TIME) $(fuzz_bin)
 
@@ -246,7 +251,7 @@ bench: setup all $(guest) $(bench_bin)
 
 # ---- lint ----
 
-lint_src   := $(lib_src) $(cli_src) $(vmm_src) $(vmm_main) $(test_src) $(bench_src) $(docs_src) $(wildcard tests/fuzz/*.c)
+lint_src   := $(lib_src) $(cli_src) $(vmm_src) $(vmm_main) $(test_src) $(bench_src) $(docs_src) $(wildcard tests/fuzz/*.c tests/lab/*.c)
 lint_files := $(lint_src) $(wildcard */*.h kvm/module/*.[ch] tests/*/*.h tests/guests/*.c tests/guests/*/*.[ch])
 tidy_src   := $(lib_src) $(cli_src)
 

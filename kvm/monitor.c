@@ -62,20 +62,21 @@ struct vcpu *monitor_vcpu(struct monitor *m, uint64_t id)
 
 struct row *monitor_row(struct monitor *m, struct vcpu *v, uint8_t vector)
 {
-	struct row **at = &v->rows[vector];
+	struct row *r = v->rows[vector];
 
-	if (*at)
-		return *at;
-	*at = m->nrows < MONITOR_ROWS_MAX ? calloc(1, sizeof(struct row)) : NULL;
-	if (!*at) {
+	if (r)
+		return r;
+	r = m->nrows < MONITOR_ROWS_MAX ? calloc(1, sizeof(*r)) : NULL;
+	if (!r) {
 		m->totals.untabled++;
 		return NULL;
 	}
 	m->nrows++;
-	(*at)->pub.vcpu = v->pub.id;
-	(*at)->pub.vector = vector;
-	(*at)->pub.pin = -1;
-	return *at;
+	r->pub.vcpu = v->pub.id;
+	r->pub.vector = vector;
+	r->pub.pin = -1;
+	v->rows[vector] = r;
+	return r;
 }
 
 void monitor_lost(struct monitor *m, uint64_t n)
