@@ -159,6 +159,7 @@ int foreign_run(struct mm_struct *mm, struct foreign_call *calls, unsigned int n
 	if (!mmget_not_zero(mm))
 		return -ESRCH;
 	err = run_thread(&f);
-	mmput(mm);
+	/* if the process has died meanwhile, all of its memory goes now: not in the caller, who has genetlink's lock */
+	mmput_async(mm);
 	return err;
 }

@@ -26,7 +26,8 @@ struct foreign_call {
  * foreign_run - run them, one after the other
  * @mm: the memory of the VMs; held by their files
  *
- * Waits for a vCPU some milliseconds, and never for longer than a second in all.
+ * A vCPU that another thread has is waited for some milliseconds; when a call takes half a second all the same, it is
+ * interrupted and the rest not run.
  *
  * Return: 0, and each has its result; -ESRCH the process is gone, -ENOMEM, -EINTR the caller is being killed.
  */
