@@ -189,21 +189,22 @@ struct own {
 	struct io_uring ring;
 };
 
-/* Closes what the batches use, under the same numbers, and puts something else there. */
+/*
+ * Closes what the batches use, and puts something else under the same number. The device that the other thread opens may get that
+ * number in between: so what is put back is what was there at first.
+ */
 static void *close_and_open(void *arg)
 {
 	struct own *own = arg;
+	int keep = dup(own->vm.vcpus[0]), other = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	for (;;) {
-		int keep = dup(own->vm.vcpus[0]), other = open("/dev/null", O_RDWR | O_CLOEXEC);
-
 		dup2(other, own->vm.vcpus[0]);
 		lab_sleep_us(100);
 		close(own->vm.vcpus[0]);
+		lab_sleep_us(100);
 		dup2(keep, own->vm.vcpus[0]);
 		lab_sleep_us(100);
-		close(keep);
-		close(other);
 	}
 	return NULL;
 }
