@@ -111,6 +111,15 @@ void subscribers_await(struct subscriber *const s[], unsigned int n, const struc
 	cr_assert_geq(one->n, count, "%zu events in 20 s, not %zu", one->n, count);
 }
 
+void subscribers_await_type(struct subscriber *const s[], unsigned int n, const struct subscriber *one, unsigned int type)
+{
+	double end = lab_now() + 60;
+
+	while (!subscriber_count(one, type) && lab_now() < end)
+		subscribers_listen(s, n, 20);
+	cr_assert_gt(subscriber_count(one, type), 0, "nothing of type %u in 60 s, of %zu events", type, one->n);
+}
+
 void subscribers_catch_up(struct subscriber *const s[], unsigned int n)
 {
 	unsigned int came;

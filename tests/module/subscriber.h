@@ -44,10 +44,12 @@ void subscriber_start(struct subscriber *s, const struct subscriber_options *opt
 
 /*
  * subscribers_listen - reads for all of them for so long. subscribers_await - until @one has @count records, for 20 s at most, after
- * which the test fails. subscribers_catch_up - until nothing has come for 100 ms.
+ * which the test fails; subscribers_await_type - until one of a type has come to it, for 60 s. subscribers_catch_up - until nothing has
+ * come for 100 ms.
  */
 void subscribers_listen(struct subscriber *const s[], unsigned int n, unsigned int ms);
 void subscribers_await(struct subscriber *const s[], unsigned int n, const struct subscriber *one, size_t count);
+void subscribers_await_type(struct subscriber *const s[], unsigned int n, const struct subscriber *one, unsigned int type);
 void subscribers_catch_up(struct subscriber *const s[], unsigned int n);
 
 /* subscriber_stop - UNSUBSCRIBE, with what comes before its answer; 0 or -errno. */

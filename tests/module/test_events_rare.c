@@ -119,19 +119,10 @@ static void storm(void)
 	cr_assert_eq(ioctl(vm.fd, KVM_IRQ_LINE, &line), 0);
 }
 
-static void await_type(struct subscriber *s, unsigned int type)
-{
-	double end = lab_now() + 40;
-
-	while (!subscriber_count(s, type) && lab_now() < end)
-		subscribers_listen(&s, 1, 20);
-	cr_assert_gt(subscriber_count(s, type), 0, "no %s in 40 s, in %zu events", trace_rows[type].name, s->n);
-}
-
 Test(events_rare, they_are_the_same_as_the_kernels_own_records, .init = lab_have_module, .timeout = 120)
 {
 	struct sigaction action = { .sa_handler = kicked };
-	struct subscriber s;
+	struct subscriber s, *all[] = { &s };
 	pthread_t thread;
 
 	lab_root_only();
@@ -141,11 +132,11 @@ Test(events_rare, they_are_the_same_as_the_kernels_own_records, .init = lab_have
 	cr_assert_eq(busy_vm_open(&vm, 1), 0);
 	load_guest();
 	cr_assert_eq(pthread_create(&thread, NULL, run_vcpu, NULL), 0);
-	await_type(&s, IRQSHIFT_EVENT_PV_EOI);
-	await_type(&s, IRQSHIFT_EVENT_WAIT_LAPIC_EXPIRE);
+	subscribers_await_type(all, 1, &s, IRQSHIFT_EVENT_PV_EOI);
+	subscribers_await_type(all, 1, &s, IRQSHIFT_EVENT_WAIT_LAPIC_EXPIRE);
 	if (lab_count(1, 0)) { /* 10,000 interrupts until it is held back */
 		storm();
-		await_type(&s, IRQSHIFT_EVENT_IOAPIC_DELAYED_EOI);
+		subscribers_await_type(all, 1, &s, IRQSHIFT_EVENT_IOAPIC_DELAYED_EOI);
 	}
 	stop_vcpu(thread);
 	busy_vm_close(&vm);
