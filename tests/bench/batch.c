@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * batch [VCPUS [ROUNDS]]: what reading the LAPICs of VCPUS (256), and a whole gather, take by batches of the kernel module
+ * beside the same by ioctls. The VM never ran. Both take turns, ROUNDS (51) times; prints the medians, the best, and
+ * the median of the ratios of neighbours. Says so where there is no module or no KVM.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kvm/batch.h"
+#include "kvm/gather.h"
+#include "kvm/own.h"
+
+struct bench {
+	struct kvm_own own;
+	struct kvm_batch *batch;
+	struct kvm_probe probe;
+	struct kvm_port_call *calls;
+	struct kvm_lapic_state *pages;
+	struct irqchip_state state;
+	unsigned int n;
+};
+
+static void *must(void *p)
+{
+	if (!p)
+		exit(1);
+	return p;
+}
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double d = *(const double *)a - *(const double *)b;
+
+	return (d > 0) - (d < 0);
+}
+
+static double median(double *v, size_t n)
+{
+	qsort(v, n, sizeof(v[0]), by_value);
+	return v[n / 2];
+}
+
+static int make_vm(unsigned int n, int *vcpus, uint32_t *ids)
+{
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	struct kvm_pit_config pit = { .flags = 0 };
+	int vm;
+
+	if (kvm < 0)
+		return -1;
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	if (vm < 0 || ioctl(vm, KVM_CREATE_IRQCHIP, 0) || ioctl(vm, KVM_CREATE_PIT2, &pit))
+		return -1;
+	for (unsigned int i = 0; i < n; i++) {
+		ids[i] = i;
+		vcpus[i] = ioctl(vm, KVM_CREATE_VCPU, i);
+		if (vcpus[i] < 0)
+			return -1;
+	}
+	return vm;
+}
+
+/* What is measured. Return: below 0 when it went wrong. */
+typedef int work_fn(struct bench *b);
+
+static int lapics(struct bench *b)
+{
+	for (unsigned int i = 0; i < b->n; i++)
+		b->calls[i] = (struct kvm_port_call){ KVM_TARGET_VCPU, i, KVM_GET_LAPIC, &b->pages[i], sizeof(b->pages[i]), 0 };
+	kvm_list(&b->own.port, b->calls, b->n, KVM_LIST_ALL);
+	for (unsigned int i = 0; i < b->n; i++)
+		if (b->calls[i].result)
+			return b->calls[i].result;
+	return 0;
+}
+
+static int gather(struct bench *b)
+{
+	return kvm_gather(&b->own.port, &b->probe, NULL, &b->state, NULL);
+}
+
+static double timed(struct bench *b, struct kvm_batch *batch, work_fn *work)
+{
+	double begin;
+
+	kvm_own_use(&b->own, batch);
+	begin = now_s();
+	if (work(b) < 0) {
+		fprintf(stderr, "batch: an ioctl failed\n");
+		exit(1);
+	}
+	return now_s() - begin;
+}
+
+static void measure(struct bench *b, const char *what, work_fn *work, unsigned int rounds)
+{
+	double *batch = must(calloc(rounds, sizeof(*batch))), *loop = must(calloc(rounds, sizeof(*loop)));
+	double *ratios = must(calloc(rounds, sizeof(*ratios)));
+
+	timed(b, NULL, work);
+	timed(b, b->batch, work);
+	for (unsigned int i = 0; i < rounds; i++) {
+		loop[i] = timed(b, NULL, work);
+		batch[i] = timed(b, b->batch, work);
+		ratios[i] = batch[i] / loop[i];
+	}
+	printf("%s of %u vCPUs by batches: %.3f ms, at best ", what, b->n, median(batch, rounds) * 1e3);
+	printf("%.3f; by ioctls: %.3f ms, at best ", batch[0] * 1e3, median(loop, rounds) * 1e3);
+	printf("%.3f; ratio %.3f\n", loop[0] * 1e3, median(ratios, rounds));
+	free(batch);
+	free(loop);
+	free(ratios);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int rounds = argc > 2 ? (unsigned int)strtoul(argv[2], NULL, 0) : 51;
+	struct bench b = { .n = argc > 1 ? (unsigned int)strtoul(argv[1], NULL, 0) : 256 };
+	int *vcpus = must(calloc(b.n + 1, sizeof(*vcpus))), vm;
+	uint32_t *ids = must(calloc(b.n + 1, sizeof(*ids)));
+	struct irqs_error err = { 0 };
+
+	if (kvm_batch_open(&b.batch, &err)) {
+		printf("batch: %s\n", err.text);
+		return 0;
+	}
+	b.calls = must(calloc(b.n + 1, sizeof(*b.calls)));
+	b.pages = must(calloc(b.n + 1, sizeof(*b.pages)));
+	b.state.lapics = must(calloc(b.n + 1, sizeof(*b.state.lapics)));
+	vm = make_vm(b.n, vcpus, ids);
+	if (vm < 0) {
+		printf("batch: no VM of %u vCPUs here: %s\n", b.n, strerror(errno));
+		return 0;
+	}
+	kvm_own_init(&b.own, vm, vcpus, ids, b.n);
+	if (kvm_probe_vm(&b.own.port, &b.probe, &err)) {
+		fprintf(stderr, "batch: %s\n", err.text);
+		return 1;
+	}
+	measure(&b, "the LAPICs", lapics, rounds);
+	measure(&b, "a gather", gather, rounds);
+	return 0;
+}
