@@ -161,8 +161,9 @@ struct cli_conversion {
 	struct profile from, to;
 	struct report report;
 	struct cli_filters filters;
-	struct pvclock_plan pvclock; /* of a conversion with a rate of the target's TSC */
-	int rc;                      /* of filter_convert() */
+	uint64_t tsc_khz;            /* of the target's TSC; 0: not known, or of no interest */
+	struct pvclock_plan pvclock; /* of a conversion with such a rate */
+	int rc;                      /* of the filters and what follows them */
 	struct irqs_error error;
 };
 
@@ -197,7 +198,8 @@ struct cli_conversion_options {
 #define CLI_TSC_KHZ_OPTION CLI_OPTION("tsc-khz", required_argument, 'T')
 #define CLI_TSC_KHZ_HELP                                                                                           \
 	"  --tsc-khz N     rate of the target's TSC: to TCG, the clock pages that a guest of KVM has in its RAM\n" \
-	"                  get its scale. All of the RAM is walked, and a pipe is kept in a temporary file\n"
+	"                  get its scale. In a file they are changed in their place; in a stream that goes by, what\n"      \
+	"                  may be one is kept, and sent once more at the end of the RAM\n"
 #define CLI_REPORT_OPTIONS CLI_OPTION("report", required_argument, 'r'), CLI_OPTION("verbose", no_argument, 'v')
 #define CLI_REPORT_HELP                                \
 	"  --report F      write the report as JSON\n" \
@@ -212,8 +214,13 @@ struct cli_conversion_options {
  */
 int cli_conversion_option(const struct cli_command *cmd, int c, int argc, char **argv, struct cli_conversion_options *opt);
 
-/* cli_conversion_check - whether the hosts make sense, before any input. Return: 0, or the exit status, printed. */
-int cli_conversion_check(const struct cli_conversion_options *opt);
+/**
+ * cli_conversion_check - whether the hosts make sense, before any input
+ * @ret_ram: receives whether pages of the RAM may have to be changed, or NULL
+ *
+ * Return: 0, or the exit status, printed.
+ */
+int cli_conversion_check(const struct cli_conversion_options *opt, bool *ret_ram);
 
 /* cli_conversion_init - load the filters; ends with cli_conversion_deinit(). Return: 0, or the exit status, printed. */
 int cli_conversion_init(struct cli_conversion *c, const struct cli_conversion_options *opt);
@@ -230,8 +237,8 @@ int cli_conversion_run(struct cli_conversion *c, const struct cli_conversion_opt
 int cli_convert(struct cli_input *in, const struct cli_conversion_options *opt, struct cli_conversion *ret);
 void cli_conversion_deinit(struct cli_conversion *c);
 
-/* cli_pvclock - repair the clock pages in the RAM of a stream, by the plan in @c. Return: 0 or -errno, @c->error filled. */
-int cli_pvclock(struct cli_input *in, struct cli_conversion *c, uint64_t khz);
+/* cli_pvclock_plan - find the rate of the target's TSC, and before the filters move the TSCs, the clock pages. Return: 0 or -errno. */
+int cli_pvclock_plan(struct cli_conversion *c, const struct cli_conversion_options *opt, const struct vms_tree *tree);
 
 /* cli_tell_report - the report as the options want it. Return: 0, or the exit status after the error was printed. */
 int cli_tell_report(const struct cli_conversion *c, const struct cli_conversion_options *opt);

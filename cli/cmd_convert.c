@@ -231,7 +231,7 @@ static int run(int argc, char **argv)
 	else if (status < 0 && o.in_place)
 		status = convert_in_place(&o);
 	else if (status < 0)
-		status = !o.conversion.tsc_khz && through_is_wanted(o.input, o.output) ? convert_through(&o) : convert_to_file(&o);
+		status = through_is_wanted(o.input, o.output) ? convert_through(&o) : convert_to_file(&o);
 	free(o.conversion.filters);
 	return status;
 }

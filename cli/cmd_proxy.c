@@ -41,6 +41,7 @@ static int parse(int argc, char **argv, struct options *o)
 		{ "listen", required_argument, NULL, 'L' },
 		{ "connect", required_argument, NULL, 'C' },
 		CLI_CONVERSION_OPTIONS,
+		CLI_TSC_KHZ_OPTION,
 		CLI_REPORT_OPTIONS,
 		{ "json", no_argument, NULL, 'j' },
 		{ "once", no_argument, NULL, '1' },
@@ -186,7 +187,7 @@ static int listen_and_serve(const struct options *o)
 	struct irqs_error err = { 0 };
 	int status;
 
-	status = cli_conversion_check(&o->conversion);
+	status = cli_conversion_check(&o->conversion, NULL);
 	if (status)
 		return status;
 	s.listening = address_listen(o->listen, &err);
@@ -221,5 +222,5 @@ const struct cli_command cmd_proxy = {
 	.help = "  --listen A      where the source's 'migrate' command goes: unix:PATH or tcp:HOST:PORT\n"
 		"  --connect B     where the destination's '-incoming' listens, likewise\n"
 		"  --once          leave after one migration, with its exit status\n"
-		"  --json          print events as JSON, one in a line\n" CLI_CONVERSION_HELP CLI_REPORT_HELP,
+		"  --json          print events as JSON, one in a line\n" CLI_CONVERSION_HELP CLI_TSC_KHZ_HELP CLI_REPORT_HELP,
 };

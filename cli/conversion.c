@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/ram.h"
 #include "cli/target.h"
 #include "stream/output.h"
 
@@ -70,24 +71,17 @@ int cli_conversion_init(struct cli_conversion *c, const struct cli_conversion_op
 	return status;
 }
 
-int cli_conversion_check(const struct cli_conversion_options *opt)
+int cli_conversion_check(const struct cli_conversion_options *opt, bool *ret_ram)
 {
+	struct profile from = { .kind = PROFILE_KVM }, to;
 	struct irqs_error err = { 0 };
-	struct profile p;
-	int rc = target_parse(opt->to, &p, &err);
+	int rc = target_parse(opt->to, &to, &err);
 
 	if (!rc && opt->from)
-		rc = target_parse(opt->from, &p, &err);
+		rc = target_parse(opt->from, &from, &err);
+	if (!rc && ret_ram)
+		*ret_ram = opt->tsc_khz && profile_is_kvm(&from) && !profile_is_kvm(&to);
 	return rc ? cli_fail(&err, NULL) : IRQS_DONE;
-}
-
-/* Before the filters move the TSCs. */
-static int plan_pvclock(struct cli_conversion *c, const struct vms_tree *tree)
-{
-	if (profile_is_kvm(&c->to))
-		report_add(&c->report, "pvclock", REPORT_KEPT, COST_LOSSLESS, "pvclock", NULL, NULL,
-			   "KVM writes the guest's clock pages itself, with the scale of its TSC");
-	return pvclock_plan(tree->machine, &c->from, &c->to, &c->pvclock, &c->error);
 }
 
 int cli_conversion_run(struct cli_conversion *c, const struct cli_conversion_options *opt, struct vms_tree *tree)
@@ -99,8 +93,8 @@ int cli_conversion_run(struct cli_conversion *c, const struct cli_conversion_opt
 	};
 
 	c->rc = find_profiles(tree, opt, c);
-	if (!c->rc && opt->tsc_khz)
-		c->rc = plan_pvclock(c, tree);
+	if (!c->rc)
+		c->rc = cli_pvclock_plan(c, opt, tree);
 	if (!c->rc)
 		c->rc = filter_convert(tree, &c->from, &c->to, &options, &c->report, &c->error);
 	return c->rc;
@@ -128,7 +122,7 @@ int cli_convert(struct cli_input *in, const struct cli_conversion_options *opt, 
 		return status;
 	rc = cli_conversion_run(ret, opt, &in->stream.tree);
 	if (!rc)
-		rc = ret->rc = cli_pvclock(in, ret, opt->tsc_khz);
+		rc = cli_pvclock_in_file(ret, in);
 	/* Also after a refusal: the report is to be complete. */
 	if (in->is_image && (!rc || rc == -EOPNOTSUPP))
 		rc = convert_image(in, opt, ret);

@@ -1,93 +1,75 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The guest's clock pages: looked up in the RAM of a stream, judged and repaired by filters/pvclock.h. */
+/* The guest's clock pages: found, judged and repaired by filters/pvclock.h, whatever way the RAM is reached. */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "cli/cli.h"
+#include "cli/ram.h"
 #include "stream/qemu_pages.h"
 
-struct lookup {
-	struct qemu_page *pages; /* each once, though many CPUs have their clocks in it */
-	size_t n;
-};
-
-static const struct qemu_page *page_of(const struct lookup *l, uint64_t offset)
+int cli_pvclock_plan(struct cli_conversion *c, const struct cli_conversion_options *opt, const struct vms_tree *tree)
 {
-	uint64_t page = offset & ~(uint64_t)(QEMU_PAGE_SIZE - 1);
-
-	for (size_t i = 0; i < l->n; i++)
-		if (l->pages[i].offset == page)
-			return &l->pages[i];
-	return NULL;
+	c->tsc_khz = opt->tsc_khz;
+	if (!c->tsc_khz)
+		return 0;
+	if (profile_is_kvm(&c->to))
+		report_add(&c->report, "pvclock", REPORT_KEPT, COST_LOSSLESS, "pvclock", NULL, NULL,
+			   "KVM writes the guest's clock pages itself, with the scale of its TSC");
+	return pvclock_plan(tree->machine, &c->from, &c->to, &c->pvclock, &c->error);
 }
 
-static int look_up(struct cli_input *in, const struct pvclock_plan *p, struct lookup *l, struct irqs_error *reterr)
+static int refuse(const struct pvclock_cpu *cpu, struct irqs_error *reterr)
 {
-	uint64_t places[QEMU_PAGE_PLACES];
+	char path[64];
 
-	*l = (struct lookup){ calloc(p->count * QEMU_PAGE_PLACES, sizeof(*l->pages)), 0 };
-	if (!l->pages)
-		return irqs_fail_nomem(reterr);
-	for (size_t i = 0; i < p->count; i++) {
-		size_t n = qemu_page_places(p->cpus[i].address, places);
-
-		for (size_t k = 0; k < n; k++)
-			if (!page_of(l, places[k]))
-				l->pages[l->n++].offset = places[k] & ~(uint64_t)(QEMU_PAGE_SIZE - 1);
-	}
-	return qemu_pages_find(&in->stream, l->pages, l->n, reterr);
+	snprintf(path, sizeof(path), "cpu[%" PRIu32 "].pvclock", cpu->index);
+	return irqs_fail(reterr, IRQS_REFUSED, IRQS_NO_OFFSET, path, "the guest's clock page cannot be told from others: %s",
+			 cpu->absent);
 }
 
 /* The bytes of one CPU, and where they are; not found without an error when they are not what they should be. */
-static int take(struct cli_input *in, const struct pvclock_plan *p, const struct lookup *l, struct pvclock_cpu *cpu,
-		uint64_t *ret_at, struct irqs_error *reterr)
+static int take(const struct cli_ram *ram, const struct pvclock_plan *p, struct pvclock_cpu *cpu, uint64_t *ret_at,
+		struct irqs_error *reterr)
 {
-	uint64_t places[QEMU_PAGE_PLACES], inside = cpu->address % QEMU_PAGE_SIZE;
+	uint64_t places[QEMU_PAGE_PLACES];
 	size_t n = qemu_page_places(cpu->address, places);
 	int rc = 0;
 
-	for (size_t k = 0; k < n && !cpu->found && !rc; k++) {
-		const struct qemu_page *page = page_of(l, places[k]);
-
-		if (page->kind == QEMU_PAGE_PACKED)
-			cpu->absent = "its clock page came compressed or as a difference (XBZRLE): save it without, it keeps its scale";
-		if (page->kind != QEMU_PAGE_PLAIN || inside + PVCLOCK_SIZE > QEMU_PAGE_SIZE)
-			continue;
-		*ret_at = page->at + inside;
-		rc = source_read(&in->stream.source, *ret_at, cpu->bytes, PVCLOCK_SIZE, reterr);
-		cpu->found = !rc && pvclock_is(p, cpu, cpu->bytes);
+	if (cpu->address % QEMU_PAGE_SIZE + PVCLOCK_SIZE > QEMU_PAGE_SIZE)
+		return 0;
+	for (size_t i = 0; i < n && !cpu->found; i++) {
+		*ret_at = places[i];
+		rc = ram->read(ram->ctx, places[i], cpu->bytes, PVCLOCK_SIZE, &cpu->absent, reterr);
+		if (rc < 0)
+			return rc;
+		cpu->found = rc && pvclock_is(p, cpu, cpu->bytes);
 	}
-	return rc;
+	return !cpu->found && cpu->absent && ram->refuse ? refuse(cpu, reterr) : 0;
 }
 
-static int repair(struct cli_input *in, struct cli_conversion *c, const struct lookup *l, uint64_t *at, uint64_t khz)
+static int repair(struct cli_conversion *c, const struct cli_ram *ram, uint64_t *at)
 {
 	struct pvclock_plan *p = &c->pvclock;
 	int rc = 0;
 
 	for (size_t i = 0; i < p->count && !rc; i++)
-		rc = take(in, p, l, &p->cpus[i], &at[i], &c->error);
+		rc = take(ram, p, &p->cpus[i], &at[i], &c->error);
 	if (!rc)
-		pvclock_repair(p, khz, &c->report);
+		pvclock_repair(p, c->tsc_khz, &c->report);
 	for (size_t i = 0; i < p->count && !rc; i++)
 		if (p->cpus[i].changed)
-			rc = qemu_stream_replace(&in->stream, at[i], p->cpus[i].bytes, PVCLOCK_SIZE, &c->error);
+			rc = ram->write(ram->ctx, at[i], p->cpus[i].bytes, PVCLOCK_SIZE, &c->error);
 	return rc;
 }
 
-int cli_pvclock(struct cli_input *in, struct cli_conversion *c, uint64_t khz)
+int cli_pvclock_repair(struct cli_conversion *c, const struct cli_ram *ram)
 {
-	struct lookup l = { NULL, 0 };
-	uint64_t *at = NULL;
-	int rc;
+	uint64_t *at;
 
 	if (!c->pvclock.count)
 		return 0;
-	rc = look_up(in, &c->pvclock, &l, &c->error);
-	if (!rc) {
-		at = calloc(c->pvclock.count, sizeof(*at));
-		rc = at ? repair(in, c, &l, at, khz) : irqs_fail_nomem(&c->error);
-	}
+	at = calloc(c->pvclock.count, sizeof(*at));
+	c->rc = at ? repair(c, ram, at) : irqs_fail_nomem(&c->error);
 	free(at);
-	free(l.pages);
-	return rc;
+	return c->rc;
 }

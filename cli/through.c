@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "apic/registry.h"
+#include "cli/ram.h"
 #include "stream/output.h"
 
 static int convert(void *ctx, struct qemu_stream *s, struct irqs_error *reterr)
@@ -13,6 +14,8 @@ static int convert(void *ctx, struct qemu_stream *s, struct irqs_error *reterr)
 	struct through *t = ctx;
 	int rc = cli_conversion_run(&t->conversion, t->opt, &s->tree);
 
+	if (!rc)
+		rc = cli_pvclock_in_relay(&t->conversion, t->relay);
 	t->converted = true;
 	if (rc)
 		*reterr = t->conversion.error;
@@ -22,7 +25,7 @@ static int convert(void *ctx, struct qemu_stream *s, struct irqs_error *reterr)
 int through_init(struct through *t, const struct cli_conversion_options *opt, const char *twin, size_t twin_size,
 		 bool live)
 {
-	const struct relay_options relay = {
+	struct relay_options relay = {
 		.convert = convert,
 		.ctx = t,
 		.find_desc = apic_find_desc,
@@ -31,10 +34,12 @@ int through_init(struct through *t, const struct cli_conversion_options *opt, co
 		.live = live,
 	};
 	struct irqs_error err = { 0 };
+	bool ram = false;
 	int status;
 
 	*t = (struct through){ .opt = opt };
-	status = cli_conversion_check(opt);
+	status = cli_conversion_check(opt, &ram);
+	relay.wants_page = ram ? pvclock_in_page : NULL;
 	if (!status)
 		status = cli_conversion_init(&t->conversion, opt);
 	if (status)

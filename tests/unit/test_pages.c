@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Single pages of RAM in a stream: found where they came last, replaced without touching anything else; and what becomes of
- * a guest's clock page. */
+/* Single pages of RAM in a stream: found where they came last, replaced without touching anything else. */
 #include "stream/qemu_pages.h"
 
 #include <criterion/criterion.h>
@@ -9,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "filters/pvclock.h"
-#include "tests/unit/cli_run.h"
 #include "tests/unit/stream_check.h"
 
 #define KIB UINT64_C(1024)
@@ -225,130 +222,4 @@ Test(pages, an_address_above_4_gib_is_in_one_of_few_places)
 	cr_expect_eq(qemu_page_places(4 * GIB + 0x1000, places), 4);
 	cr_expect_eq(places[0], 3 * GIB + 0x1000);
 	cr_expect_eq(places[1], 2 * GIB + 0x1000);
-}
-
-/* -- the command -- */
-
-#define CLOCK_PAGE 0x7000u
-
-/* The stream with one more RAM section, of one page, in front of the first device behind the RAM. */
-static void add_page(struct stream_builder *b, const uint8_t *data, size_t len, size_t at)
-{
-	sb_init(b);
-	sb_put(b, data, at);
-	sb_be(b, 1, QEMU_VM_SECTION_PART);
-	sb_put(b, data + at - 4, 4); /* the id in the footer of the section before */
-	sb_ram_page(b, CLOCK_PAGE, "pc.ram", 0);
-	sb_be(b, 8, 0x10);
-	sb_be(b, 1, QEMU_VM_SECTION_FOOTER);
-	sb_put(b, data + at - 4, 4);
-	sb_put(b, data + at, len - at);
-}
-
-static size_t first_device(const struct qemu_stream *s)
-{
-	for (size_t i = 1; i < s->nitems; i++)
-		if (s->items[i].kind == QEMU_ITEM_DEVICE && s->items[i - 1].ram)
-			return s->items[i].offset;
-	cr_assert_fail("no RAM in front of a device");
-	return 0;
-}
-
-static void write_file(const char *name, const void *data, size_t len)
-{
-	FILE *f = fopen(cli_path(name), "w");
-
-	cr_assert(f && fwrite(data, 1, len, f) == len && !fclose(f));
-}
-
-/* A real stream of KVM whose guest enabled its clock page. Return: where that is in it. */
-static uint64_t make_guest(struct pvclock *ret)
-{
-	static uint8_t data[1 << 20];
-	struct qemu_page page = { .offset = CLOCK_PAGE };
-	uint8_t bytes[PVCLOCK_SIZE] = { 0 };
-	FILE *f = fopen("tests/data/isapc-kvm.stream", "r");
-	struct stream_builder b;
-	struct vms_node *cpu;
-	struct opened o;
-	const uint64_t tsc = UINT64_C(1000000000000);
-	uint8_t *out;
-	size_t len;
-
-	cr_assert(f);
-	cli_folder();
-	len = fread(data, 1, sizeof(data), f);
-	fclose(f);
-	cr_assert_eq(sc_open_bytes(&o, data, len, NULL), 0, "%s", o.err.text);
-	add_page(&b, data, len, first_device(&o.s));
-	sc_close(&o);
-	open_stream(&o, &b, true);
-	cr_assert_eq(qemu_pages_find(&o.s, &page, 1, &o.err), 0);
-	cr_assert_eq(page.kind, QEMU_PAGE_PLAIN);
-	cpu = vms_find_section(o.s.tree.machine, "cpu", 0);
-	cr_assert_eq(vms_set(cpu, "env.system_time_msr", (CLOCK_PAGE + 0x40) | 1, &o.err), 0);
-	cr_assert_eq(vms_set(cpu, "env.tsc", tsc, &o.err), 0);
-	*ret = (struct pvclock){ .version = 8, .tsc_timestamp = tsc - 1000, .system_time = 5000000000, .flags = 1 };
-	pvclock_set_khz(ret, 2100000);
-	pvclock_put(ret, bytes);
-	cr_assert_eq(qemu_stream_replace(&o.s, page.at + 0x40, bytes, sizeof(bytes), &o.err), 0);
-	out = sc_write(&o, &len);
-	cr_assert(out, "%s", o.err.text);
-	write_file("in", out, len);
-	free(out);
-	sc_close(&o);
-	sb_deinit(&b);
-	return page.at + 0x40;
-}
-
-static void read_clock(const char *name, uint64_t at, struct pvclock *ret)
-{
-	uint8_t bytes[PVCLOCK_SIZE];
-	FILE *f = fopen(cli_path(name), "r");
-
-	cr_assert(f && !fseek(f, (long)at, SEEK_SET) && fread(bytes, 1, sizeof(bytes), f) == sizeof(bytes));
-	fclose(f);
-	pvclock_get(bytes, ret);
-}
-
-Test(pages, convert_repairs_the_clock_page_and_says_so, .fini = cli_folder_remove)
-{
-	struct pvclock before, after;
-	uint64_t at = make_guest(&before);
-
-	cr_assert_eq(cli_run("convert --to tcg --tsc-khz 3000000 -v -o out in"), 0, "%s", cli_text);
-	cr_expect(strstr(cli_text, "cpu[0].pvclock: 2100000 kHz -> 3000000 kHz"), "%s", cli_text);
-	read_clock("out", at, &after);
-	cr_expect_eq(pvclock_khz(&after), 3000000);
-	cr_expect_eq(pvclock_time(&after, before.tsc_timestamp + 1000), pvclock_time(&before, before.tsc_timestamp + 1000));
-	cr_assert_eq(cli_run("show --ram out"), 0, "%s", cli_text);
-	/* as a file and in place the same */
-	cr_assert_eq(cli_run("convert --to tcg --tsc-khz 3000000 --in-place in && cmp in out"), 0, "%s", cli_text);
-}
-
-Test(pages, without_the_rate_no_ram_is_touched, .fini = cli_folder_remove)
-{
-	struct pvclock before, after;
-	uint64_t at = make_guest(&before);
-
-	cr_assert_eq(cli_run("convert --to tcg -o out in"), 0, "%s", cli_text);
-	read_clock("out", at, &after);
-	cr_expect(!memcmp(&before, &after, sizeof(before)));
-	cr_assert_eq(cli_run("convert --to tcg --tsc-khz 2100000 -v -o out in"), 0, "%s", cli_text);
-	cr_expect(strstr(cli_text, "has the scale of the target's TSC"), "%s", cli_text);
-	read_clock("out", at, &after);
-	cr_expect(!memcmp(&before, &after, sizeof(before)));
-	cr_assert_eq(cli_run("convert --to kvm --tsc-khz 3000000 -v -o out in"), 0, "%s", cli_text);
-	cr_expect(strstr(cli_text, "KVM writes the guest's clock pages itself"), "%s", cli_text);
-	cr_expect_eq(cli_run("convert --to tcg --tsc-khz fast -o out in"), 2, "%s", cli_text);
-	cr_expect_eq(cli_run("convert --to tcg --tsc-khz 0 -o out in"), 2, "%s", cli_text);
-}
-
-Test(pages, a_pipe_with_the_rate_comes_out_as_the_file_does, .fini = cli_folder_remove)
-{
-	struct pvclock before;
-
-	make_guest(&before);
-	cr_assert_eq(cli_run("convert --to tcg --tsc-khz 3000000 -o out in"), 0, "%s", cli_text);
-	cr_assert_eq(cli_run("convert --to tcg --tsc-khz 3000000 -o - - <in | cmp - out"), 0, "%s", cli_text);
 }
