@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "vmstate/tree.h"
 
@@ -21,6 +22,7 @@ struct profile {
 	unsigned int qemu_major, qemu_minor; /* 0, 0: not stated; the oldest QEMU we know (7.2) is assumed */
 	/* A host that said what it can (filters/profile_caps.h) is believed over the rules for its kind. */
 	bool stated, x2apic, tsc_deadline;
+	uint64_t tsc_khz; /* rate of the TSC that a guest has there by default; 0: not stated */
 };
 
 /**

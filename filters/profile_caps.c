@@ -65,6 +65,7 @@ int profile_from_caps(const struct caps *c, const char *kind, struct profile *re
 		p.qemu_minor = c->qemu_minor;
 	}
 	p.stated = c->word != 0;
+	p.tsc_khz = c->tsc_khz;
 	p.x2apic = profile_caps_x2apic(c, p.kind);
 	p.tsc_deadline = profile_caps_tsc_deadline(c, p.kind);
 	*ret = p;

@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/tsc.h"
 #include "kvm/extensions_priv.h"
 
 /* More leaves than any CPU has. */
@@ -87,6 +88,24 @@ static int ask_cpuid(int fd, struct caps *c, struct irqs_error *reterr)
 	return rc;
 }
 
+/* What a vCPU has to which nobody has given a rate. Return: 0 when it does not say. */
+static uint64_t ask_tsc(int fd)
+{
+	int vm, vcpu, khz = 0;
+
+	if (ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_GET_TSC_KHZ) <= 0)
+		return 0;
+	vm = ioctl(fd, KVM_CREATE_VM, 0);
+	vcpu = vm < 0 ? -1 : ioctl(vm, KVM_CREATE_VCPU, 0);
+	if (vcpu >= 0) {
+		khz = ioctl(vcpu, KVM_GET_TSC_KHZ, 0);
+		close(vcpu);
+	}
+	if (vm >= 0)
+		close(vm);
+	return khz > 0 ? (uint64_t)khz : 0;
+}
+
 static int ask(int fd, struct caps *c, struct irqs_error *reterr)
 {
 	int version = ioctl(fd, KVM_GET_API_VERSION, 0);
@@ -101,6 +120,7 @@ static int ask(int fd, struct caps *c, struct irqs_error *reterr)
 	for (size_t i = 0; i < sizeof(extensions) / sizeof(extensions[0]); i++)
 		if (ioctl(fd, KVM_CHECK_EXTENSION, extensions[i].extension) > 0)
 			caps_set(c, extensions[i].bit);
+	c->tsc_khz = ask_tsc(fd);
 	return ask_cpuid(fd, c, reterr);
 }
 
@@ -124,8 +144,10 @@ int kvm_caps_probe(const char *device, struct caps *ret, struct irqs_error *rete
 
 	caps_init(ret);
 	note_system(ret);
-	if (fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
+	if (fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO)) {
+		ret->tsc_khz = tsc_measure_khz();
 		return 0;
+	}
 	if (fd < 0) {
 		rc = irqs_fail_errno(reterr, errno, "cannot open %s", device ? device : "/dev/kvm");
 		caps_deinit(ret);
@@ -135,5 +157,7 @@ int kvm_caps_probe(const char *device, struct caps *ret, struct irqs_error *rete
 	close(fd);
 	if (rc)
 		caps_deinit(ret);
+	else if (!ret->tsc_khz)
+		ret->tsc_khz = tsc_measure_khz();
 	return rc;
 }

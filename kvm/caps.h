@@ -12,7 +12,8 @@
  * @ret: receives what the kernel and the CPU can; release with caps_deinit()
  *
  * Every bit is asked for by KVM_CHECK_EXTENSION or KVM_GET_SUPPORTED_CPUID, none follows from the kernel's
- * version: an irqchip can be compiled out. Without a KVM the answer is a side that can nothing of it.
+ * version: an irqchip can be compiled out. Without a KVM the answer is a side that can nothing of it. The rate of the TSC
+ * is that of a vCPU that is made and asked (KVM_GET_TSC_KHZ), else it is measured.
  *
  * Return: 0, also when there is no such device; -EACCES and other -errno when it cannot be asked.
  */

@@ -36,6 +36,8 @@ char *caps_json(const struct caps *c)
 	rc |= json_object_set_new(root, "names", names);
 	if (c->qemu_major)
 		rc |= json_object_set_new(root, "qemu", json_pack("[i, i]", c->qemu_major, c->qemu_minor));
+	if (c->tsc_khz)
+		rc |= json_object_set_new(root, "tsc-khz", json_integer((json_int_t)c->tsc_khz));
 	if (c->machines.count)
 		rc |= json_object_set_new(root, "machines", list_json(&c->machines));
 	if (c->migration.count)
@@ -122,6 +124,18 @@ static int get_texts(struct caps *c, const json_t *root, struct irqs_error *rete
 	return 0;
 }
 
+static int get_tsc(struct caps *c, const json_t *root, struct irqs_error *reterr)
+{
+	const json_t *khz = json_object_get(root, "tsc-khz");
+
+	if (!khz)
+		return 0;
+	if (!json_is_integer(khz) || json_integer_value(khz) < 1 || json_integer_value(khz) > CAPS_TSC_KHZ_MAX)
+		return broken(reterr, "tsc-khz", "is no rate in kHz");
+	c->tsc_khz = (uint64_t)json_integer_value(khz);
+	return 0;
+}
+
 static int from_json(struct caps *c, const json_t *root, struct irqs_error *reterr)
 {
 	uint32_t form;
@@ -139,6 +153,8 @@ static int from_json(struct caps *c, const json_t *root, struct irqs_error *rete
 		rc = get_texts(c, root, reterr);
 	if (!rc)
 		rc = get_word(c, root, reterr);
+	if (!rc)
+		rc = get_tsc(c, root, reterr);
 	if (!rc)
 		rc = get_list(c, root, "machines", &c->machines, reterr);
 	return rc ? rc : get_list(c, root, "migration", &c->migration, reterr);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/tsc.h"
 #include "stream/qmp.h"
 
 /* What the emulated CPU with everything in it has. */
@@ -163,9 +164,11 @@ int qemu_caps_probe(const struct qemu_run_options *opt, struct caps *ret, struct
 		caps_deinit(ret);
 		rc = probe(opt, false, ret, reterr);
 	}
-	if (rc)
+	if (rc) {
 		caps_deinit(ret);
-	else
-		ret->source = "qemu";
-	return rc;
+		return rc;
+	}
+	ret->source = "qemu";
+	ret->tsc_khz = tsc_measure_khz();
+	return 0;
 }

@@ -13,7 +13,8 @@
  * @ret: receives version, machine types, migration capabilities and bits; release with caps_deinit()
  *
  * The program is started once as `-S -M none -accel tcg`, or without that accelerator where it has no TCG.
- * What QEMU does not tell (a userspace irqchip under KVM, i8259/ltim) follows from its version.
+ * What QEMU does not tell (a userspace irqchip under KVM, i8259/ltim) follows from its version. Its TCG shows a guest the TSC of
+ * this host, whose rate is measured; with -icount it would be another.
  *
  * Return: 0; -ETIMEDOUT; -EIO with what it complained about; -EBADMSG; -ENOMEM.
  */

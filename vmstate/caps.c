@@ -189,6 +189,7 @@ int caps_common(const struct caps *a, const struct caps *b, struct caps *ret, st
 		ret->qemu_major = older->qemu_major;
 		ret->qemu_minor = older->qemu_minor;
 	}
+	ret->tsc_khz = a->tsc_khz == b->tsc_khz ? a->tsc_khz : 0;
 	if (!intersect(ret, &a->machines, &b->machines, &ret->machines) &&
 	    !intersect(ret, &a->migration, &b->migration, &ret->migration))
 		return 0;
@@ -218,6 +219,7 @@ int caps_combine(const struct caps *qemu, const struct caps *host, struct caps *
 	ret->source = "qemu on host";
 	ret->qemu_major = qemu->qemu_major;
 	ret->qemu_minor = qemu->qemu_minor;
+	ret->tsc_khz = host->tsc_khz ? host->tsc_khz : qemu->tsc_khz;
 	ret->version = caps_string(ret, qemu->version);
 	if (ret->version && !copy_list(ret, &qemu->machines, &ret->machines) &&
 	    !copy_list(ret, &qemu->migration, &ret->migration))

@@ -70,6 +70,9 @@ enum caps_bit {
 	CAPS_PIC_LTIM = 52,
 };
 
+/* The most that the rate of a TSC can be, in kHz: above any real one by far. */
+#define CAPS_TSC_KHZ_MAX 100000000
+
 #define CAPS_MASK(bit) (UINT64_C(1) << (bit))
 
 /* One bit. */
@@ -95,6 +98,7 @@ struct caps {
 	const char *source;                  /* "host", "qemu"..., "" when it said nothing */
 	const char *version;                 /* of that, in its own words, or "" */
 	unsigned int qemu_major, qemu_minor; /* 0, 0: no QEMU, or not stated */
+	uint64_t tsc_khz;                    /* rate of the TSC that a guest has there by default; 0: not stated */
 	struct caps_list machines;           /* machine types */
 	struct caps_list migration;          /* migration capabilities by QEMU's names */
 	/* private: */
@@ -125,8 +129,8 @@ int caps_list_add(struct caps *c, struct caps_list *list, const char *name);
  * caps_common - what both can
  * @a: one side
  * @b: the other
- * @ret: receives the bits, machine types and migration capabilities of both, and the older of two stated QEMU
- *       versions; release with caps_deinit()
+ * @ret: receives the bits, machine types and migration capabilities of both, the older of two stated QEMU versions, and a
+ *       rate of the TSC that both have; release with caps_deinit()
  *
  * Return: 0 or -ENOMEM.
  */
@@ -136,8 +140,8 @@ int caps_common(const struct caps *a, const struct caps *b, struct caps *ret, st
  * caps_combine - one side of two halves: a QEMU on a host
  * @qemu: what the program can
  * @host: what the kernel under it can
- * @ret: receives the irqchips that both can, what only the kernel decides from @host, all else from @qemu;
- *       release with caps_deinit()
+ * @ret: receives the irqchips that both can, what only the kernel decides from @host, all else from @qemu; the rate of the
+ *       TSC from @host where it says one. Release with caps_deinit()
  *
  * Return: 0 or -ENOMEM.
  */

@@ -138,8 +138,10 @@ Test(caps, json_reads_as_it_was_written_with_bits_of_the_future)
 
 	fill(&a, UINT64_C(0x8000000000030005), 10, 1, "pc-q35-10.0");
 	cr_assert_eq(caps_set_migration(&a, "mapped-ram"), 0);
+	a.tsc_khz = 2299998;
 	text = caps_json(&a);
 	cr_assert_eq(load(text, &b, NULL), 0);
+	cr_expect_eq(b.tsc_khz, 2299998);
 	cr_expect_eq(b.word, a.word);
 	cr_expect(caps_has(&b, CAPS_MAPPED_RAM));
 	cr_expect_eq(b.qemu_major, 10);
@@ -163,6 +165,11 @@ Test(caps, files_that_contradict_themselves_are_refused)
 		"{\"irqshift-caps\": 1, \"word\": \"0x1\", \"names\": [\"tcg\"]}",
 		"{\"irqshift-caps\": 1, \"qemu\": [10]}",
 		"{\"irqshift-caps\": 1, \"machines\": [1]}",
+		"{\"irqshift-caps\": 1, \"tsc-khz\": 0}",
+		"{\"irqshift-caps\": 1, \"tsc-khz\": -1}",
+		"{\"irqshift-caps\": 1, \"tsc-khz\": 100000001}",
+		"{\"irqshift-caps\": 1, \"tsc-khz\": 2.5}",
+		"{\"irqshift-caps\": 1, \"tsc-khz\": \"fast\"}",
 	};
 	struct caps c;
 
@@ -172,6 +179,40 @@ Test(caps, files_that_contradict_themselves_are_refused)
 		cr_expect_eq(load(bad[i], &c, &err), -EBADMSG, "%s", bad[i]);
 		cr_expect_eq(err.status, IRQS_MALFORMED, "%s", bad[i]);
 	}
+}
+
+Test(caps, the_rate_of_the_tsc_is_common_when_it_is_one)
+{
+	struct caps a, b, c;
+	struct profile p;
+	char *text;
+
+	fill(&a, CAPS_MASK(CAPS_TCG), 10, 0, "x");
+	fill(&b, CAPS_MASK(CAPS_TCG), 10, 0, "y");
+	text = caps_json(&a);
+	cr_expect(text && !strstr(text, "tsc-khz"), "not stated: %s", text);
+	free(text);
+	a.tsc_khz = 2299998;
+	cr_assert_eq(caps_common(&a, &b, &c, NULL), 0);
+	cr_expect_eq(c.tsc_khz, 0);
+	caps_deinit(&c);
+	b.tsc_khz = 2299998;
+	cr_assert_eq(caps_common(&a, &b, &c, NULL), 0);
+	cr_expect_eq(c.tsc_khz, 2299998);
+	caps_deinit(&c);
+	/* the kernel knows it better than who measured it */
+	b.tsc_khz = 2299999;
+	cr_assert_eq(caps_combine(&a, &b, &c, NULL), 0);
+	cr_expect_eq(c.tsc_khz, 2299999);
+	caps_deinit(&c);
+	b.tsc_khz = 0;
+	cr_assert_eq(caps_combine(&a, &b, &c, NULL), 0);
+	cr_expect_eq(c.tsc_khz, 2299998);
+	caps_deinit(&c);
+	cr_assert_eq(profile_from_caps(&a, NULL, &p, NULL), 0);
+	cr_expect_eq(p.tsc_khz, 2299998);
+	caps_deinit(&a);
+	caps_deinit(&b);
 }
 
 Test(caps, a_qemu_on_a_host_has_what_takes_both)
