@@ -161,8 +161,8 @@ struct cli_conversion {
 	struct profile from, to;
 	struct report report;
 	struct cli_filters filters;
-	uint64_t tsc_khz;            /* of the target's TSC; 0: not known, or of no interest */
-	struct pvclock_plan pvclock; /* of a conversion with such a rate */
+	uint64_t tsc_khz;            /* the rate that the guest's clock pages shall have; 0: they stay */
+	struct pvclock_plan pvclock; /* where they are */
 	int rc;                      /* of the filters and what follows them */
 	struct irqs_error error;
 };
@@ -171,7 +171,7 @@ struct cli_conversion_options {
 	const char *from, *to; /* hosts, see target_parse(); @from may be NULL */
 	const char *hints;     /* file of compat hints, or NULL */
 	bool allow_lossy;
-	uint64_t tsc_khz;     /* of the target's TSC; 0: not known */
+	uint64_t tsc_khz;     /* of the target's TSC; 0: as its capabilities say */
 	const char **filters; /* values of --filter, NULL-terminated, for free(); NULL: none */
 	const char *report;   /* file for the report as JSON, or NULL */
 	bool verbose;         /* the report as text, on standard error */
@@ -236,6 +236,9 @@ int cli_conversion_run(struct cli_conversion *c, const struct cli_conversion_opt
  */
 int cli_convert(struct cli_input *in, const struct cli_conversion_options *opt, struct cli_conversion *ret);
 void cli_conversion_deinit(struct cli_conversion *c);
+
+/* cli_pvclock_wanted - whether a conversion may have to change clock pages. */
+bool cli_pvclock_wanted(const struct cli_conversion_options *opt, const struct profile *from, const struct profile *to);
 
 /* cli_pvclock_plan - find the rate of the target's TSC, and before the filters move the TSCs, the clock pages. Return: 0 or -errno. */
 int cli_pvclock_plan(struct cli_conversion *c, const struct cli_conversion_options *opt, const struct vms_tree *tree);

@@ -102,6 +102,8 @@ static void print_caps(const struct caps *c)
 	}
 	if (!c->word)
 		printf("  nothing: the old protocol\n");
+	if (c->tsc_khz)
+		printf("TSC: %" PRIu64 " kHz\n", c->tsc_khz);
 	print_list("machine types", &c->machines);
 	print_list("migration capabilities", &c->migration);
 }

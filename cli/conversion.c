@@ -80,7 +80,7 @@ int cli_conversion_check(const struct cli_conversion_options *opt, bool *ret_ram
 	if (!rc && opt->from)
 		rc = target_parse(opt->from, &from, &err);
 	if (!rc && ret_ram)
-		*ret_ram = opt->tsc_khz && profile_is_kvm(&from) && !profile_is_kvm(&to);
+		*ret_ram = cli_pvclock_wanted(opt, &from, &to);
 	return rc ? cli_fail(&err, NULL) : IRQS_DONE;
 }
 

@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-
-/* Above any real one by far; what the scale can hold. */
-#define KHZ_MAX 100000000
+#include "vmstate/caps.h"
 
 static bool parse_khz(const char *text, uint64_t *ret)
 {
@@ -16,7 +14,7 @@ static bool parse_khz(const char *text, uint64_t *ret)
 
 	errno = 0;
 	*ret = strtoull(text, &end, 10);
-	return !errno && *text >= '0' && *text <= '9' && !*end && *ret && *ret <= KHZ_MAX;
+	return !errno && *text >= '0' && *text <= '9' && !*end && *ret && *ret <= CAPS_TSC_KHZ_MAX;
 }
 
 /* There are never more filters than arguments: the list ends with NULL. */

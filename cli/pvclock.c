@@ -1,22 +1,79 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The guest's clock pages: found, judged and repaired by filters/pvclock.h, whatever way the RAM is reached. */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 
 #include "cli/cli.h"
 #include "cli/ram.h"
 #include "stream/qemu_pages.h"
 
+/* ---- the rate of the target's TSC ---- */
+
+/* @khz: what the target's TSC is taken to have; 0: nothing. */
+__attribute__((format(printf, 4, 5))) static void tell_rate(struct cli_conversion *c, enum report_cost cost, uint64_t khz,
+							    const char *fmt, ...)
+{
+	char value[32], why[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	snprintf(value, sizeof(value), "%" PRIu64 " kHz", khz);
+	report_add(&c->report, "pvclock", REPORT_KEPT, cost, "tsc_khz", NULL, khz ? value : NULL, "%s", why);
+}
+
+/* Return: the rate that the clock pages shall have, 0 when they need not be looked at. */
+static uint64_t choose_rate(struct cli_conversion *c, uint64_t given)
+{
+	uint64_t source = c->pvclock.khz, stated = c->to.tsc_khz;
+
+	if (given && stated)
+		tell_rate(c, COST_LOSSLESS, given, "the rate of the target's TSC is taken from --tsc-khz; its capabilities say %" PRIu64 " kHz", stated);
+	else if (given)
+		tell_rate(c, COST_LOSSLESS, given, "the rate of the target's TSC is taken from --tsc-khz");
+	else if (!source)
+		tell_rate(c, COST_APPROXIMATE, 0,
+			  "the target's TSC has %" PRIu64 " kHz by its capabilities, but the stream does not say what the source's has: the "
+			  "guest's clock pages keep their scale (give --tsc-khz)",
+			  stated);
+	else if (pvclock_same_khz(source, stated))
+		tell_rate(c, COST_LOSSLESS, stated,
+			  "the rate of the target's TSC, by its capabilities, is that of the source's, %" PRIu64 " kHz by cpu/tsc_khz in the "
+			  "stream: the guest's clock pages keep their scale",
+			  source);
+	else
+		tell_rate(c, COST_LOSSLESS, stated,
+			  "the rate of the target's TSC is taken from its capabilities; the source's is %" PRIu64 " kHz by cpu/tsc_khz in the "
+			  "stream",
+			  source);
+	if (given)
+		return given;
+	return source && !pvclock_same_khz(source, stated) ? stated : 0;
+}
+
+bool cli_pvclock_wanted(const struct cli_conversion_options *opt, const struct profile *from, const struct profile *to)
+{
+	return (opt->tsc_khz || to->tsc_khz) && profile_is_kvm(from) && !profile_is_kvm(to);
+}
+
 int cli_pvclock_plan(struct cli_conversion *c, const struct cli_conversion_options *opt, const struct vms_tree *tree)
 {
-	c->tsc_khz = opt->tsc_khz;
-	if (!c->tsc_khz)
-		return 0;
-	if (profile_is_kvm(&c->to))
+	int rc;
+
+	if (opt->tsc_khz && profile_is_kvm(&c->to))
 		report_add(&c->report, "pvclock", REPORT_KEPT, COST_LOSSLESS, "pvclock", NULL, NULL,
 			   "KVM writes the guest's clock pages itself, with the scale of its TSC");
-	return pvclock_plan(tree->machine, &c->from, &c->to, &c->pvclock, &c->error);
+	if (!cli_pvclock_wanted(opt, &c->from, &c->to))
+		return 0;
+	rc = pvclock_plan(tree->machine, &c->from, &c->to, &c->pvclock, &c->error);
+	if (!rc && c->pvclock.count)
+		c->tsc_khz = choose_rate(c, opt->tsc_khz);
+	return rc;
 }
+
+/* ---- the pages ---- */
 
 static int refuse(const struct pvclock_cpu *cpu, struct irqs_error *reterr)
 {
@@ -66,7 +123,7 @@ int cli_pvclock_repair(struct cli_conversion *c, const struct cli_ram *ram)
 {
 	uint64_t *at;
 
-	if (!c->pvclock.count)
+	if (!c->tsc_khz)
 		return 0;
 	at = calloc(c->pvclock.count, sizeof(*at));
 	c->rc = at ? repair(c, ram, at) : irqs_fail_nomem(&c->error);

@@ -71,7 +71,7 @@ int cli_pvclock_in_file(struct cli_conversion *c, struct cli_input *in)
 	struct in_file f = { .stream = &in->stream };
 	const struct cli_ram ram = { .ctx = &f, .read = file_read, .write = file_write };
 
-	if (!c->pvclock.count)
+	if (!c->tsc_khz)
 		return 0;
 	c->rc = look_up(&f, &c->pvclock, &c->error);
 	if (!c->rc)

@@ -67,6 +67,7 @@ static void expect(const char *command, int status, const char *says)
 
 struct guest {
 	uint64_t address;                                            /* of its clock; 0: CLOCK_PAGE + CLOCK_AT */
+	bool no_rate;                                                /* in the stream */
 	void (*more)(struct stream_builder *b, const uint8_t *page); /* pages that come before and behind the clock's */
 };
 
@@ -144,6 +145,9 @@ static void make_guest(const struct guest *g)
 	cpu = vms_find_section(o.s.tree.machine, "cpu", 0);
 	cr_assert_eq(vms_set(cpu, "env.system_time_msr", (g->address ? g->address : CLOCK_PAGE + CLOCK_AT) | 1, &o.err), 0);
 	cr_assert_eq(vms_set(cpu, "env.tsc", TSC, &o.err), 0);
+	cr_assert_eq(vms_set(cpu, "cpu/tsc_khz.env.tsc_khz", SOURCE_KHZ, &o.err), 0);
+	if (g->no_rate)
+		vms_remove(vms_subsection(cpu, "cpu/tsc_khz"));
 	out = sc_write(&o, &len);
 	cr_assert(out, "%s", o.err.text);
 	write_file("in", out, len);
@@ -237,6 +241,71 @@ Test(cli_pvclock, a_pipe_to_a_file_comes_out_as_the_file_does)
 {
 	make_guest(&(struct guest){ 0 });
 	expect(TO_FILE " && cat in | $i convert --to tcg --tsc-khz 3000000 -o out - && cmp file out", 0, "");
+}
+
+/* ---- the rate by the target's capabilities ---- */
+
+/* A file of them, of a TCG with that rate; 0: it does not say. */
+static void make_caps(const char *name, unsigned int khz)
+{
+	char json[200], rate[32] = "";
+
+	if (khz)
+		snprintf(rate, sizeof(rate), ", \"tsc-khz\": %u", khz);
+	snprintf(json, sizeof(json), "{\"irqshift-caps\": 1, \"word\": \"0x20000\", \"qemu\": [7, 2]%s}", rate);
+	write_file(name, json, strlen(json));
+}
+
+Test(cli_pvclock, the_target_s_capabilities_say_the_rate)
+{
+	make_guest(&(struct guest){ 0 });
+	make_caps("caps.json", 3000000);
+	expect("$i convert --to ./caps.json --report file.json -v -o out in", 0,
+	       "the rate of the target's TSC is taken from its capabilities; the source's is 2100000 kHz by cpu/tsc_khz in the stream");
+	cr_expect(strstr(text, "tsc_khz: 3000000 kHz"), "%s", text);
+	cr_expect(strstr(text, "cpu[0].pvclock: 2100000 kHz -> 3000000 kHz"), "%s", text);
+	expect_repaired("out", 3000000);
+	expect("cat in | $i convert --to ./caps.json --report pipe.json -o - - | cat >pipe && cmp file.json pipe.json", 0, "");
+	expect_repaired("pipe", 3000000);
+	expect("$i check --to ./caps.json in", 0, "cpu[0].pvclock: 2100000 kHz -> 3000000 kHz");
+	expect("cp in place && $i convert --to tcg:caps.json --in-place place && cmp place out", 0, "");
+}
+
+Test(cli_pvclock, the_option_wins_over_the_capabilities)
+{
+	make_guest(&(struct guest){ 0 });
+	make_caps("caps.json", 3000000);
+	expect("$i convert --to ./caps.json --tsc-khz 2600000 -v -o out in", 0, "taken from --tsc-khz; its capabilities say 3000000 kHz");
+	expect_repaired("out", 2600000);
+	expect("$i convert --to tcg --tsc-khz 2600000 -v -o out in", 0, "taken from --tsc-khz\n");
+	expect("$i convert --to ./caps.json --tsc-khz 2100000 -o out in", 0, "");
+	expect_repaired("out", SOURCE_KHZ);
+}
+
+Test(cli_pvclock, the_same_rate_by_capabilities_leaves_the_ram_alone)
+{
+	make_guest(&(struct guest){ 0 });
+	make_caps("caps.json", SOURCE_KHZ + 1);
+	make_caps("silent.json", 0);
+	expect("$i convert --to ./caps.json -v -o out in", 0, "is that of the source's, 2100000 kHz by cpu/tsc_khz in the stream");
+	expect_repaired("out", SOURCE_KHZ);
+	expect("$i convert --to ./silent.json -v -o out in", 0, "");
+	cr_expect(!strstr(text, " tsc_khz:"), "%s", text);
+	expect_repaired("out", SOURCE_KHZ);
+	expect("$i caps --json caps.json | grep tsc-khz", 0, "2100001");
+	expect("$i caps caps.json", 0, "TSC: 2100001 kHz");
+	expect("$i caps --common silent.json caps.json", 0, "");
+	cr_expect(!strstr(text, "TSC"), "%s", text);
+}
+
+Test(cli_pvclock, a_source_that_does_not_say_its_rate_keeps_its_pages)
+{
+	make_guest(&(struct guest){ .no_rate = true });
+	make_caps("caps.json", 3000000);
+	expect("$i convert --to ./caps.json -v -o out in", 0, "the stream does not say what the source's has");
+	expect_repaired("out", SOURCE_KHZ);
+	expect("$i convert --to ./caps.json --tsc-khz 3000000 -v -o out in", 0, "taken from --tsc-khz");
+	expect_repaired("out", 3000000);
 }
 
 Test(cli_pvclock, the_same_rate_sends_nothing_again)
