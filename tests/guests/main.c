@@ -10,6 +10,7 @@
  *   sipi=SECONDS                      the last AP gets its INIT at once and its SIPI only then
  *   spin=SECONDS                      APs do not halt until then
  *   clock=tsc                         the guest's clock is the TSC, not the PM timer
+ *   kvmclock                          where CPUID has it: switch KVM's clock on, and print it
  *   dirty=PAGES                       write to so many pages at every turn, and look whether the last turn's are there
  *   debugcon                          copy the output to port 0xe9
  *   lapic_us= oneshot_us= pit_us=     periods; rtc_rate= is the RTC's rate select (12: 16 Hz)
@@ -20,6 +21,7 @@
 #include "clock.h"
 #include "console.h"
 #include "irq.h"
+#include "kvm_clock.h"
 #include "legacy.h"
 #include "smp.h"
 #include "source.h"
@@ -50,7 +52,7 @@ static struct source level = { .name = "gap_level" };
 
 static struct {
 	bool use_lapic, use_oneshot, use_pit, use_rtc, use_level, use_ipi;
-	bool by_pic, level_by_pic, x2apic, tsc_deadline, debugcon;
+	bool by_pic, level_by_pic, x2apic, tsc_deadline, debugcon, kvm_clock;
 	u32 kick_us, ping_us, print_us, sipi_us, spin_us;
 	u32 cpus, active, rtc_rate, dirty;
 } cfg;
@@ -468,6 +470,8 @@ static void print_line(u64 now)
 	con_number(now);
 	con_field("seq", seq++);
 	con_field("tsc", clock_tsc_us());
+	if (cfg.kvm_clock)
+		con_field("kvm", kvm_clock_us());
 	print_source("lapic", &lapic);
 	print_source("oneshot", &oneshot);
 	print_source("pit", &pit);
@@ -522,6 +526,7 @@ void guest_main(const struct multiboot_info *info)
 	pic_init();
 	lapic_init(cfg.x2apic);
 	clock_init(words_have("clock=tsc"));
+	cfg.kvm_clock = words_have("kvmclock") && kvm_clock_init();
 	probe_eoi();
 	print_header();
 	start_processors();

@@ -79,14 +79,15 @@ static void address(enum net net, const char *name, char *buf, size_t size)
 		snprintf(buf, size, "tcp:127.0.0.1:%d", free_port());
 }
 
-int start_proxy(struct proxy *p, enum net net, const char *connect, enum vm_kind to, const char *rules)
+int start_proxy(struct proxy *p, enum net net, const char *connect, enum vm_kind to, const char *option,
+		const char *value)
 {
 	const char *argv[20] = { irqshift(), "proxy", "--listen", p->listen, "--connect", connect, "--to", vm_kind_name(to),
-				 "--json", "--once", NULL };
+				 "--json", "--once", "-v", NULL };
 
-	if (rules) {
-		argv[10] = "--filter";
-		argv[11] = rules;
+	if (value) {
+		argv[11] = option;
+		argv[12] = value;
 	}
 	address(net, "proxy", p->listen, sizeof(p->listen));
 	snprintf(p->said, sizeof(p->said), "%s/said", folder);

@@ -46,8 +46,8 @@ bool full(void);
 /** skipped - Can this machine not run both kinds? Says so. */
 bool skipped(const struct move *move);
 
-/** start_proxy - Start `irqshift proxy --once --json` and wait until it listens. @rules: a file, or NULL. 0 or -1. */
-int start_proxy(struct proxy *p, enum net net, const char *connect, enum vm_kind to, const char *rules);
+/** start_proxy - Start `irqshift proxy --once --json -v` and wait until it listens. With @option when @value is there. 0 or -1. */
+int start_proxy(struct proxy *p, enum net net, const char *connect, enum vm_kind to, const char *option, const char *value);
 
 /** end_proxy - Wait for its end. Return: its exit status; @said gets what it printed, for free(). */
 int end_proxy(struct proxy *p, char **said);

@@ -55,7 +55,7 @@ static void run_move(const struct move *move, struct result *r)
 	rc = start_pair(&pair, move, WORDS, NULL);
 	if (rc)
 		snprintf(r->why, sizeof(r->why), "%s", pair.why);
-	if (!rc && !move->direct && (rc = start_proxy(&p, move->net, pair.incoming, move->to, NULL)))
+	if (!rc && !move->direct && (rc = start_proxy(&p, move->net, pair.incoming, move->to, NULL, NULL)))
 		snprintf(r->why, sizeof(r->why), "the proxy does not listen");
 	if (!rc) {
 		rc = vm_migrate(&pair.source, move->direct ? pair.incoming : p.listen, "events return-path");
@@ -228,7 +228,7 @@ Test(proxy, xbzrle_and_the_switchover_acknowledgement_pass)
 			    NULL, 0);
 	cr_expect(!rc, "%s", pair.destination.error);
 	if (!rc) {
-		rc = start_proxy(&p, move.net, pair.incoming, move.to, NULL);
+		rc = start_proxy(&p, move.net, pair.incoming, move.to, NULL, NULL);
 		cr_expect(!rc, "the proxy does not listen");
 	}
 	if (!rc) {

@@ -72,7 +72,7 @@ static void check_refusal(const struct refusal *refusal, struct pair *pair)
 	char rules[128], *before, *said;
 	int rc, status;
 
-	rc = start_proxy(&p, refusal->move.net, pair->incoming, refusal->move.to,
+	rc = start_proxy(&p, refusal->move.net, pair->incoming, refusal->move.to, "--filter",
 			 refusal->by_rule ? write_rules(rules, sizeof(rules)) : NULL);
 	cr_assert(!rc, "the proxy does not listen");
 	before = vm_serial(&pair->source);
