@@ -96,7 +96,7 @@ static void add_pages(struct stream_builder *b, const uint8_t *data, size_t len,
 {
 	static const uint8_t footer[] = { QEMU_VM_SECTION_FOOTER, 0, 0, 0, 2 };
 	static const uint8_t end[] = { QEMU_VM_SECTION_FOOTER, 0, 0, 0, 2, QEMU_VM_SECTION_END, 0, 0, 0, 2 };
-	uint8_t page[QEMU_PAGE_SIZE], *at = memmem(data, len, end, sizeof(end));
+	uint8_t page[QEMU_PAGE_SIZE + PVCLOCK_SIZE], *at = memmem(data, len, end, sizeof(end));
 	struct pvclock clock;
 	size_t head;
 
