@@ -200,7 +200,7 @@ test_env += IRQSHIFT_DEVICES_GUEST='$(abspath $(devices_guest))' IRQSHIFT_VMM='$
 unit_tests := $(call tests_of,unit)
 kvm_tests  := $(call tests_of,kvm)
 qemu_tests := $(call tests_of,qemu)
-lab_tests  := tests/lab/linux_moves tests/lab/module_suite tests/lab/monitor_counts
+lab_tests  := tests/lab/linux_moves tests/lab/linux_proxied tests/lab/module_suite tests/lab/monitor_counts
 lab_tools  := $(B)/tests/lab/tracepoints
 # Run in the lab machine, by module_suite.
 module_tests := $(call tests_of,module)
