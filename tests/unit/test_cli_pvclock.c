@@ -4,12 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "filters/pvclock.h"
 #include "stream/qemu_pages.h"
 #include "stream/relay.h"
+#include "tests/unit/cli_run.h"
 #include "tests/unit/stream_check.h"
 
 #define CLOCK_PAGE 0x7000u
@@ -18,49 +17,15 @@
 #define TSC UINT64_C(1000000000000)
 #define XBZRLE 0x40u
 
-static char dir[] = "/tmp/irqshift-pvclock-XXXXXX";
-static char text[65536];
+TestSuite(cli_pvclock, .init = cli_folder, .fini = cli_folder_remove, .timeout = 60);
 
-static void make_dir(void)
+/* What fails anywhere in a pipeline counts. */
+static void expect(const char *line, int status, const char *says)
 {
-	cr_assert(mkdtemp(dir));
-}
+	char full[1024];
 
-static void remove_dir(void)
-{
-	char cmd[256];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	cr_expect_eq(system(cmd), 0);
-}
-
-TestSuite(cli_pvclock, .init = make_dir, .fini = remove_dir, .timeout = 60);
-
-/* A line of the shell in which $i is the command. Return: its exit status. */
-static int shell(const char *command)
-{
-	const char *program = getenv("IRQSHIFT");
-	char line[1024], *full = realpath(program ? program : "build/irqshift", NULL);
-	size_t used;
-	FILE *f;
-
-	cr_assert(full, "no irqshift to run");
-	snprintf(line, sizeof(line), "set -o pipefail; i='%s'; cd %s && { %s ; } 2>&1", full, dir, command);
-	free(full);
-	setenv("LINE", line, 1);
-	f = popen("exec bash -c \"$LINE\"", "r");
-	cr_assert(f);
-	used = fread(text, 1, sizeof(text) - 1, f);
-	text[used] = '\0';
-	return WEXITSTATUS(pclose(f));
-}
-
-static void expect(const char *command, int status, const char *says)
-{
-	int got = shell(command);
-
-	cr_expect_eq(got, status, "%s: exit %d, not %d: %s", command, got, status, text);
-	cr_expect(strstr(text, says), "%s: \"%s\" is not in: %s", command, says, text);
+	snprintf(full, sizeof(full), "set -o pipefail; %s", line);
+	cli_expect_line(full, status, says);
 }
 
 /* ---- the guest ---- */
@@ -117,11 +82,8 @@ static void add_pages(struct stream_builder *b, const uint8_t *data, size_t len,
 
 static void write_file(const char *name, const void *data, size_t len)
 {
-	char path[128];
-	FILE *f;
+	FILE *f = fopen(cli_path(name), "w");
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "w");
 	cr_assert(f && fwrite(data, 1, len, f) == len && !fclose(f));
 }
 
@@ -161,13 +123,10 @@ static bool read_clock(const char *name, uint64_t address, struct pvclock *ret)
 {
 	struct qemu_page page = { .offset = address & ~(uint64_t)(QEMU_PAGE_SIZE - 1) };
 	uint8_t bytes[PVCLOCK_SIZE], *data;
-	char path[128];
+	FILE *f = fopen(cli_path(name), "r");
 	struct opened o;
 	size_t len;
-	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "r");
 	cr_assert(f);
 	data = sb_slurp(fileno(f), &len);
 	fclose(f);
@@ -198,30 +157,30 @@ static void expect_repaired(const char *name, uint64_t khz)
 Test(cli_pvclock, convert_repairs_the_clock_page_and_says_so)
 {
 	make_guest(&(struct guest){ 0 });
-	expect("$i convert --to tcg --tsc-khz 3000000 -v -o out in", 0, "cpu[0].pvclock: 2100000 kHz -> 3000000 kHz");
+	expect("$irqshift convert --to tcg --tsc-khz 3000000 -v -o out in", 0, "cpu[0].pvclock: 2100000 kHz -> 3000000 kHz");
 	expect_repaired("out", 3000000);
-	expect("$i show --ram out", 0, "");
+	expect("$irqshift show --ram out", 0, "");
 	/* as a file and in place the same */
-	expect("$i convert --to tcg --tsc-khz 3000000 --in-place in && cmp in out", 0, "");
+	expect("$irqshift convert --to tcg --tsc-khz 3000000 --in-place in && cmp in out", 0, "");
 }
 
 Test(cli_pvclock, without_the_rate_no_ram_is_touched)
 {
 	make_guest(&(struct guest){ 0 });
-	expect("$i convert --to tcg -o out in", 0, "");
+	expect("$irqshift convert --to tcg -o out in", 0, "");
 	expect_repaired("out", SOURCE_KHZ);
-	expect("$i convert --to tcg --tsc-khz 2100000 -v -o out in", 0, "has the scale of the target's TSC");
+	expect("$irqshift convert --to tcg --tsc-khz 2100000 -v -o out in", 0, "has the scale of the target's TSC");
 	expect_repaired("out", SOURCE_KHZ);
-	expect("$i convert --to kvm --tsc-khz 3000000 -v -o out in", 0, "KVM writes the guest's clock pages itself");
-	expect("$i convert --to tcg --tsc-khz fast -o out in", 2, "fast");
-	expect("$i convert --to tcg --tsc-khz 0 -o out in", 2, "not a rate");
-	expect("$i proxy --listen unix:a --connect unix:b --to tcg --tsc-khz -1", 2, "not a rate");
+	expect("$irqshift convert --to kvm --tsc-khz 3000000 -v -o out in", 0, "KVM writes the guest's clock pages itself");
+	expect("$irqshift convert --to tcg --tsc-khz fast -o out in", 2, "fast");
+	expect("$irqshift convert --to tcg --tsc-khz 0 -o out in", 2, "not a rate");
+	expect("$irqshift proxy --listen unix:a --connect unix:b --to tcg --tsc-khz -1", 2, "not a rate");
 }
 
 /* ---- from a pipe to a pipe ---- */
 
-#define THROUGH "cat in | $i convert --to tcg --tsc-khz 3000000 --report pipe.json -o - - | cat >pipe"
-#define TO_FILE "$i convert --to tcg --tsc-khz 3000000 --report file.json -o file in"
+#define THROUGH "cat in | $irqshift convert --to tcg --tsc-khz 3000000 --report pipe.json -o - - | cat >pipe"
+#define TO_FILE "$irqshift convert --to tcg --tsc-khz 3000000 --report file.json -o file in"
 
 Test(cli_pvclock, a_pipe_gets_the_repair_and_the_report_of_the_file)
 {
@@ -230,17 +189,17 @@ Test(cli_pvclock, a_pipe_gets_the_repair_and_the_report_of_the_file)
 	expect_repaired("file", 3000000);
 	expect_repaired("pipe", 3000000);
 	/* all else is alike: a page more, the header of a section, and its end */
-	expect("$i diff file pipe", 0, "");
+	expect("$irqshift diff file pipe", 0, "");
 	expect("echo $(($(stat -c %s pipe) - $(stat -c %s file) - 4096 - 8 - 7 - 5 - 8 - 5))", 0, "0\n");
 	/* and repaired once more, it stays */
-	expect("$i convert --from kvm --to tcg --tsc-khz 3000000 -o again pipe", 0, "");
+	expect("$irqshift convert --from kvm --to tcg --tsc-khz 3000000 -o again pipe", 0, "");
 	expect("IRQSHIFT_TRANSPORT=plain; export IRQSHIFT_TRANSPORT; mv pipe first && " THROUGH " && cmp pipe first", 0, "");
 }
 
 Test(cli_pvclock, a_pipe_to_a_file_comes_out_as_the_file_does)
 {
 	make_guest(&(struct guest){ 0 });
-	expect(TO_FILE " && cat in | $i convert --to tcg --tsc-khz 3000000 -o out - && cmp file out", 0, "");
+	expect(TO_FILE " && cat in | $irqshift convert --to tcg --tsc-khz 3000000 -o out - && cmp file out", 0, "");
 }
 
 /* ---- the rate by the target's capabilities ---- */
@@ -260,25 +219,25 @@ Test(cli_pvclock, the_target_s_capabilities_say_the_rate)
 {
 	make_guest(&(struct guest){ 0 });
 	make_caps("caps.json", 3000000);
-	expect("$i convert --to ./caps.json --report file.json -v -o out in", 0,
+	expect("$irqshift convert --to ./caps.json --report file.json -v -o out in", 0,
 	       "the rate of the target's TSC is taken from its capabilities; the source's is 2100000 kHz by cpu/tsc_khz in the stream");
-	cr_expect(strstr(text, "tsc_khz: 3000000 kHz"), "%s", text);
-	cr_expect(strstr(text, "cpu[0].pvclock: 2100000 kHz -> 3000000 kHz"), "%s", text);
+	cr_expect(strstr(cli_text, "tsc_khz: 3000000 kHz"), "%s", cli_text);
+	cr_expect(strstr(cli_text, "cpu[0].pvclock: 2100000 kHz -> 3000000 kHz"), "%s", cli_text);
 	expect_repaired("out", 3000000);
-	expect("cat in | $i convert --to ./caps.json --report pipe.json -o - - | cat >pipe && cmp file.json pipe.json", 0, "");
+	expect("cat in | $irqshift convert --to ./caps.json --report pipe.json -o - - | cat >pipe && cmp file.json pipe.json", 0, "");
 	expect_repaired("pipe", 3000000);
-	expect("$i check --to ./caps.json in", 0, "cpu[0].pvclock: 2100000 kHz -> 3000000 kHz");
-	expect("cp in place && $i convert --to tcg:caps.json --in-place place && cmp place out", 0, "");
+	expect("$irqshift check --to ./caps.json in", 0, "cpu[0].pvclock: 2100000 kHz -> 3000000 kHz");
+	expect("cp in place && $irqshift convert --to tcg:caps.json --in-place place && cmp place out", 0, "");
 }
 
 Test(cli_pvclock, the_option_wins_over_the_capabilities)
 {
 	make_guest(&(struct guest){ 0 });
 	make_caps("caps.json", 3000000);
-	expect("$i convert --to ./caps.json --tsc-khz 2600000 -v -o out in", 0, "taken from --tsc-khz; its capabilities say 3000000 kHz");
+	expect("$irqshift convert --to ./caps.json --tsc-khz 2600000 -v -o out in", 0, "taken from --tsc-khz; its capabilities say 3000000 kHz");
 	expect_repaired("out", 2600000);
-	expect("$i convert --to tcg --tsc-khz 2600000 -v -o out in", 0, "taken from --tsc-khz\n");
-	expect("$i convert --to ./caps.json --tsc-khz 2100000 -o out in", 0, "");
+	expect("$irqshift convert --to tcg --tsc-khz 2600000 -v -o out in", 0, "taken from --tsc-khz\n");
+	expect("$irqshift convert --to ./caps.json --tsc-khz 2100000 -o out in", 0, "");
 	expect_repaired("out", SOURCE_KHZ);
 }
 
@@ -287,36 +246,36 @@ Test(cli_pvclock, the_same_rate_by_capabilities_leaves_the_ram_alone)
 	make_guest(&(struct guest){ 0 });
 	make_caps("caps.json", SOURCE_KHZ + 1);
 	make_caps("silent.json", 0);
-	expect("$i convert --to ./caps.json -v -o out in", 0, "is that of the source's, 2100000 kHz by cpu/tsc_khz in the stream");
+	expect("$irqshift convert --to ./caps.json -v -o out in", 0, "is that of the source's, 2100000 kHz by cpu/tsc_khz in the stream");
 	expect_repaired("out", SOURCE_KHZ);
-	expect("$i convert --to ./silent.json -v -o out in", 0, "");
-	cr_expect(!strstr(text, " tsc_khz:"), "%s", text);
+	expect("$irqshift convert --to ./silent.json -v -o out in", 0, "");
+	cr_expect(!strstr(cli_text, " tsc_khz:"), "%s", cli_text);
 	expect_repaired("out", SOURCE_KHZ);
-	expect("$i caps --json caps.json | grep tsc-khz", 0, "2100001");
-	expect("$i caps caps.json", 0, "TSC: 2100001 kHz");
-	expect("$i caps --common silent.json caps.json", 0, "");
-	cr_expect(!strstr(text, "TSC"), "%s", text);
+	expect("$irqshift caps --json caps.json | grep tsc-khz", 0, "2100001");
+	expect("$irqshift caps caps.json", 0, "TSC: 2100001 kHz");
+	expect("$irqshift caps --common silent.json caps.json", 0, "");
+	cr_expect(!strstr(cli_text, "TSC"), "%s", cli_text);
 }
 
 Test(cli_pvclock, a_source_that_does_not_say_its_rate_keeps_its_pages)
 {
 	make_guest(&(struct guest){ .no_rate = true });
 	make_caps("caps.json", 3000000);
-	expect("$i convert --to ./caps.json -v -o out in", 0, "the stream does not say what the source's has");
+	expect("$irqshift convert --to ./caps.json -v -o out in", 0, "the stream does not say what the source's has");
 	expect_repaired("out", SOURCE_KHZ);
-	expect("$i convert --to ./caps.json --tsc-khz 3000000 -v -o out in", 0, "taken from --tsc-khz");
+	expect("$irqshift convert --to ./caps.json --tsc-khz 3000000 -v -o out in", 0, "taken from --tsc-khz");
 	expect_repaired("out", 3000000);
 }
 
 Test(cli_pvclock, the_same_rate_sends_nothing_again)
 {
 	make_guest(&(struct guest){ 0 });
-	expect("cat in | $i convert --to tcg --tsc-khz 2100000 -v -o - - | cat >pipe", 0, "has the scale of the target's TSC");
+	expect("cat in | $irqshift convert --to tcg --tsc-khz 2100000 -v -o - - | cat >pipe", 0, "has the scale of the target's TSC");
 	expect_repaired("pipe", SOURCE_KHZ);
-	expect("$i convert --to tcg -o file in; echo $(($(stat -c %s pipe) - $(stat -c %s file) - 5 - 8 - 5))", 0, "0\n");
+	expect("$irqshift convert --to tcg -o file in; echo $(($(stat -c %s pipe) - $(stat -c %s file) - 5 - 8 - 5))", 0, "0\n");
 	/* and where there is nothing to repair, the bytes are those without a rate */
-	expect("cat in | $i convert --to kvm --tsc-khz 3000000 -o - - | cat >kvm && $i convert --to kvm -o file in && cmp kvm file", 0, "");
-	expect("cat in | $i convert --from tcg --to tcg --tsc-khz 3000000 -o - - | cat >tcg && $i convert --from tcg --to tcg -o file in && "
+	expect("cat in | $irqshift convert --to kvm --tsc-khz 3000000 -o - - | cat >kvm && $irqshift convert --to kvm -o file in && cmp kvm file", 0, "");
+	expect("cat in | $irqshift convert --from tcg --to tcg --tsc-khz 3000000 -o - - | cat >tcg && $irqshift convert --from tcg --to tcg -o file in && "
 	       "cmp tcg file",
 	       0, "");
 }
