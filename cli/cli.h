@@ -196,9 +196,9 @@ struct cli_conversion_options {
 	"                  .json or has a '/' in it; F:back takes them backwards (may be given again)\n"       \
 	"  --hints F       compat hints of the machine: 'hints dump' wrote them\n"
 #define CLI_TSC_KHZ_OPTION CLI_OPTION("tsc-khz", required_argument, 'T')
-#define CLI_TSC_KHZ_HELP                                                                                           \
-	"  --tsc-khz N     rate of the target's TSC: to TCG, the clock pages that a guest of KVM has in its RAM\n" \
-	"                  get its scale. In a file they are changed in their place; in a stream that goes by, what\n"      \
+#define CLI_TSC_KHZ_HELP                                                                                               \
+	"  --tsc-khz N     rate of the target's TSC: to TCG, the clock pages that a guest of KVM has in its RAM\n"     \
+	"                  get its scale. In a file they are changed in their place; in a stream that goes by, what\n" \
 	"                  may be one is kept, and sent once more at the end of the RAM\n"
 #define CLI_REPORT_OPTIONS CLI_OPTION("report", required_argument, 'r'), CLI_OPTION("verbose", no_argument, 'v')
 #define CLI_REPORT_HELP                                \
