@@ -144,7 +144,7 @@ static void list(struct client_tally *t)
 			genl_begin(&g, &message, IRQSHIFT_GENL_LIST_VMS, NLM_F_DUMP);
 			rc = genl_send(&g, &message, NULL, NULL);
 			count(t, rc);
-			lab_sleep_us(500);
+			lab_sleep_us(3000);
 		} while (!rc);
 		genl_close(&g);
 	}
@@ -177,6 +177,7 @@ static void ask(const struct busy_child *child, struct client_tally *t)
 			put_entry(&message, vm, KVM_GET_PIT2, NULL, 0);
 			put_entry(&message, vcpu, KVM_GET_LAPIC, NULL, 0);
 			count(t, genl_send(&g, &message, NULL, NULL));
+			lab_sleep_us(3000);
 		}
 		genl_close(&g);
 	}
@@ -239,7 +240,7 @@ static void submit_and_close(struct own *own, struct client_tally *t)
 		io_uring_cqe_seen(&own->ring, cqe);
 	}
 	/* with the device closed, so that whoever wants the module to go has a chance */
-	lab_sleep_us(4000);
+	lab_sleep_us(20000);
 }
 
 static void gather(enum client_kind kind, struct client_tally *t)

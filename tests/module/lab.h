@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What tests/lab/module_suite tells the tests of the kernel module, which it runs in the lab machine. A test program runs
- * once per role: "root"; "user", without any right; "granted", a user who may open /dev/irqshift.
+ * once per role: "root"; "user", without any right; "granted", a user who may open /dev/irqshift. In a reduced run, only in the
+ * first role of its line `Roles: ...`.
  */
 #ifndef IRQSHIFT_TESTS_MODULE_LAB_H
 #define IRQSHIFT_TESTS_MODULE_LAB_H
