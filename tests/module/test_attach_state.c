@@ -46,6 +46,25 @@ static struct reading read_by(const struct child_vmm *child, enum kvm_attach_way
 	return r;
 }
 
+/*
+ * The module gives a thread of its own half a second for a call, which a machine that has no time may not grant it: then the
+ * process is made to call after all. Not so every time.
+ */
+#define TRIES 10
+
+static struct reading read_by_module(const struct child_vmm *child)
+{
+	struct reading r = read_by(child, KVM_ATTACH_ANY_WAY);
+
+	for (int i = 1; i < TRIES && !r.rc && r.result.calls; i++) {
+		free(r.state.lapics);
+		r = read_by(child, KVM_ATTACH_ANY_WAY);
+	}
+	cr_expect_eq(r.rc, 0, "%s", r.err.text);
+	cr_expect_eq(r.result.calls, 0, "%u calls all the same", r.result.calls);
+	return r;
+}
+
 static void expect_same(const struct reading *a, const struct reading *b)
 {
 	cr_assert_eq(a->rc, 0, "%s", a->err.text);
@@ -65,10 +84,9 @@ Test(module_attach, the_module_reads_what_calls_in_the_process_read)
 
 	child->nvcpus = CHILD_VCPUS;
 	child_start(child);
-	module = read_by(child, KVM_ATTACH_ANY_WAY);
+	module = read_by_module(child);
 	calls = read_by(child, KVM_ATTACH_CALLS);
 	expect_same(&module, &calls);
-	cr_expect_eq(module.result.calls, 0, "%u calls all the same", module.result.calls);
 	cr_expect_gt(module.result.answers, 7 * CHILD_VCPUS);
 	cr_expect_eq(calls.result.answers, 0);
 	cr_expect_gt(calls.result.calls, 7 * CHILD_VCPUS);
@@ -88,10 +106,8 @@ Test(module_attach, a_guest_that_runs_is_read_and_goes_on)
 	child_start(child);
 	for (unsigned int i = 0; i < lab_count(100, 10); i++) {
 		uint64_t before = child->counts[0][0];
-		struct reading r = read_by(child, KVM_ATTACH_ANY_WAY);
+		struct reading r = read_by_module(child);
 
-		cr_assert_eq(r.rc, 0, "%s", r.err.text);
-		cr_expect_eq(r.result.calls, 0);
 		free(r.state.lapics);
 		for (unsigned int ms = 0; ms < 10000 && child->counts[0][0] == before; ms++)
 			usleep(1000);
@@ -133,6 +149,8 @@ Test(module_attach, seccomp_filters_do_not_matter)
 	calls = read_by(child, KVM_ATTACH_CALLS);
 	cr_expect_eq(calls.rc, -EACCES, "%s", calls.err.text);
 	module = read_by(child, KVM_ATTACH_ANY_WAY);
+	for (int i = 1; i < TRIES && module.rc == -EACCES; i++)
+		module = read_by(child, KVM_ATTACH_ANY_WAY);
 	cr_expect_eq(module.rc, 0, "%s", module.err.text);
 	cr_expect_eq(module.result.calls, 0);
 	cr_expect_eq(waitpid(child->pid, NULL, WNOHANG), 0, "it lives");
