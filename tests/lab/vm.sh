@@ -26,13 +26,17 @@ vm_start() {
 	vm_pid=$!
 }
 
-# Puts the host's uptime before every line and takes off the carriage return.
+# Puts the host's uptime before every line and takes off the carriage return; `partial` before a line that has no end.
 vm_stamp() {
 	vm_cr=$(printf '\r')
 	while IFS= read -r vm_line; do
 		read -r vm_up _ </proc/uptime
 		printf '%s %s\n' "$vm_up" "${vm_line%"$vm_cr"}"
 	done
+	if [ -n "$vm_line" ]; then
+		read -r vm_up _ </proc/uptime
+		printf '%s partial %s\n' "$vm_up" "$vm_line"
+	fi
 }
 
 # Sorts QEMU's standard error.
