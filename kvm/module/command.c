@@ -2,10 +2,16 @@
 #include <linux/fs.h>
 #include <linux/sched.h>
 #include <linux/security.h>
+#include <linux/uaccess.h>
 #include <asm/cpufeature.h>
 
 #include "command.h"
 #include "uapi.h"
+
+/* Not all kernels have names for these. */
+#define MSR_U_CET 0x6a0
+#define MSR_PL0_SSP 0x6a4
+#define MSR_PL3_SSP 0x6a7
 
 #define IS(name, type) __builtin_types_compatible_p(type, name)
 #define KIND_VM ACCESS_VM
@@ -52,20 +58,42 @@ int command_allowed(const struct command *command, struct file *file, unsigned l
 	return security_file_ioctl(file, command->ioctl, data);
 }
 
-/*
- * Where guests may have MPX, KVM loads the guest's FPU for this one. A thread of the kernel or a worker of io_uring does not
- * keep what is in the FPU when it is scheduled out: the guest would lose it.
- */
-static bool needs_task(const struct command *command)
+/* A thread of the kernel or a worker of io_uring does not keep what is in the FPU when it is scheduled out. */
+static bool keeps_fpu(void)
 {
-	return command->ioctl == KVM_GET_MP_STATE && boot_cpu_has(X86_FEATURE_MPX);
+	return !(current->flags & (PF_KTHREAD | PF_IO_WORKER));
+}
+
+/* Of shadow stacks: a part of the FPU's state. */
+static bool in_fpu(u32 msr)
+{
+	return msr == MSR_U_CET || (msr >= MSR_PL0_SSP && msr <= MSR_PL3_SSP);
+}
+
+/*
+ * Whether KVM loads the guest's FPU into the current thread: to take in an INIT where guests may have MPX, and from 6.18 on for
+ * MSRs that are in there. What cannot be read is KVM's to refuse.
+ */
+static bool loads_fpu(const struct command *command, unsigned long data)
+{
+	const struct kvm_msrs __user *msrs = (void __user *)data;
+	u32 n, i, msr;
+
+	if (command->ioctl == KVM_GET_MP_STATE)
+		return boot_cpu_has(X86_FEATURE_MPX);
+	if (!command->array || get_user(n, &msrs->nmsrs))
+		return false;
+	for (i = 0; i < n && i < IRQSHIFT_MSRS_MAX; i++)
+		if (!get_user(msr, &msrs->entries[i].index) && in_fpu(msr))
+			return true;
+	return false;
 }
 
 int command_run(const struct command *command, struct file *file, unsigned long data)
 {
 	long ret;
 
-	if (needs_task(command) && (current->flags & (PF_KTHREAD | PF_IO_WORKER)))
+	if (!keeps_fpu() && loads_fpu(command, data))
 		return -EOPNOTSUPP;
 	ret = file->f_op->unlocked_ioctl(file, command->ioctl, data);
 	return ret == -ENOIOCTLCMD ? -ENOTTY : ret;

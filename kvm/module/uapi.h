@@ -85,8 +85,8 @@ struct irqshift_entry {
  * is not listed, -EBADF no descriptor, -EINVAL not one of KVM's or not of the kind that the command wants, or a wrong size,
  * -EIO a VM of another process, -EFAULT data that cannot be read, or for a GET written.
  * In a gather these are results of the single entries, and -EPERM is that of a SET too. What a security module says to the
- * ioctl is the entry's result in both; so is -EOPNOTSUPP, for KVM_GET_MP_STATE in a worker of io_uring (without INLINE) on a CPU
- * with MPX, where it could lose the guest's FPU.
+ * ioctl is the entry's result in both; so is -EOPNOTSUPP, for what a worker of io_uring (without INLINE) could lose the guest's
+ * FPU by: KVM_GET_MP_STATE on a CPU with MPX, and the MSRs U_CET and PL0_SSP to PL3_SSP.
  */
 struct irqshift_batch {
 	__u64 entries;
@@ -149,7 +149,7 @@ enum irqshift_genl_attribute {
 	IRQSHIFT_A_DATA,    /* the command's structure; absent in the request: zeroes. Needed by KVM_GET_IRQCHIP and KVM_GET_MSRS */
 	/*
 	 * s32: what the ioctl returned, or -errno; -EBUSY: the vCPU is in KVM_RUN; -ECANCELED: not run, one before it waited too
-	 * long; -EOPNOTSUPP: KVM_GET_MP_STATE on a CPU with MPX, where a thread of the kernel could lose the guest's FPU
+	 * long; -EOPNOTSUPP: a thread of the kernel could lose the guest's FPU, see struct irqshift_batch
 	 */
 	IRQSHIFT_A_RESULT,
 	IRQSHIFT_A_BUFFER,  /* u32: events held back for a slow reader, 64 to 65536; absent: 4096 */

@@ -350,6 +350,26 @@ Test(device, a_list_that_is_no_list_is_refused)
 	clear_bed();
 }
 
+/* A worker does not keep the FPU, into which KVM would load the guest's. */
+Test(device, what_is_in_the_fpu_is_not_for_workers)
+{
+	static struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entries[2];
+	} list = { .head.nmsrs = 2, .entries = { { .index = 0xc0000081 }, { .index = 0x6a0 } } };
+
+	make_bed(1, false);
+	for (unsigned int inl = 0; inl <= IRQSHIFT_BATCH_INLINE; inl++) {
+		bed.entries[0] = (struct irqshift_entry){ bed.vm.vcpus[0], KVM_GET_MSRS, (uintptr_t)&list, sizeof(list), 0x5a5a };
+		uring_batch(&bed.ring, bed.device, IRQSHIFT_URING_GATHER, bed.entries, 1, inl, 0);
+		if (inl)
+			cr_expect_geq(bed.entries[0].result, 1);
+		else
+			cr_expect_eq(bed.entries[0].result, -EOPNOTSUPP);
+	}
+	clear_bed();
+}
+
 Test(device, a_plain_user_cannot_open_it)
 {
 	lab_have_module();
