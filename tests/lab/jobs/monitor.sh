@@ -49,17 +49,19 @@ if [ -n "${LAB_SLOW:-}" ]; then buffer='--buffer 64'; fi
 LAB_MACHINE=pc-i440fx-7.2,pit=off
 LAB_GUEST_APPEND="interrupts=$begin,$((begin + seconds)) ${LAB_GUEST_APPEND:-}"
 linux_start kvm -S
-sleep 2
+# It answers when all is made; until then it lowers lines.
+vm_hmp 'info status'
+wait_for_line 'VM status: paused' "$out/monitor.log"
 qemu=$(find_qemu)
-# From here until `cont` the VM is silent.
+# From here until `cont` the VM is silent. The descriptors are those of QEMU's monitor, which must see its other ends go.
 # words
 # shellcheck disable=SC2086
-/monitor/tracepoints $tracepoints >"${out:?}/perf.log" 2>&1 &
+/monitor/tracepoints $tracepoints >"${out:?}/perf.log" 2>&1 7>&- 8>&- &
 perf=$!
 wait_for_line ready "$out/perf.log"
 # shellcheck disable=SC2086
 /monitor/irqshift monitor --pid "$qemu" --source "$source" $buffer --json --record "$out/guest.events" \
-	--export perfetto="$out/timeline.json" --interval 5 >"$out/monitor.json" 2>"$out/irqshift.log" &
+	--export perfetto="$out/timeline.json" --interval 5 >"$out/monitor.json" 2>"$out/irqshift.log" 7>&- 8>&- &
 monitor=$!
 wait_for_line 'by (tracefs|module)' "$out/irqshift.log"
 vm_hmp cont
