@@ -319,6 +319,10 @@ Test(in_place_crash, killed_at_any_system_call_it_is_one_of_the_two_streams)
 	struct injection in = { .what = INJECT_KILL_BEFORE, .any_call = true };
 
 	cr_expect_gt(convert_at_each_call(&conversions[0], in, full() ? 1 : ANY_STEP), 50);
+#ifdef __SANITIZE_ADDRESS__
+	/* Before it has read its options, the runtime ends a program with status 0 when its munmap() fails. */
+	return;
+#endif
 	in.what = INJECT_ERROR;
 	in.error = EIO;
 	cr_expect_gt(convert_at_each_call(&conversions[0], in, full() ? 1 : ANY_STEP), 50);
