@@ -72,7 +72,7 @@ vmm_src    := $(filter-out tests/vmm/main.c,$(wildcard tests/vmm/*.c))
 vmm_main   := $(wildcard tests/vmm/main.c)
 vmm_lib    := $(B)/tests/vmm/vmm.a
 bench_src  := $(wildcard tests/bench/*.c)
-bench_bin   = $(patsubst %.c,$(B)/%,$(filter-out tests/bench/machine.c,$(bench_src)))
+bench_bin   = $(patsubst %.c,$(B)/%,$(filter-out tests/bench/machine.c tests/bench/vm.c,$(bench_src)))
 docs_src   := $(wildcard docs/*.c)
 hook_scripts  := scripts/libvirt-hook scripts/qemu-as
 debug_scripts := scripts/irqchip-strace scripts/irqchip-gdb.py scripts/irqshift_decode.py
@@ -244,6 +244,7 @@ demo: setup all $(guest)
 
 $(call obj,$(bench_src)): | $(O)/packages.mk
 $(B)/tests/bench/scale: $(B)/tests/bench/machine.o
+$(B)/tests/bench/gather $(B)/tests/bench/batch: $(B)/tests/bench/vm.o
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libirqshift.a
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
 bench: setup all $(guest) $(bench_bin)

@@ -5,17 +5,15 @@
  * take turns, ROUNDS times; prints the medians, and the median of the ratios of neighbours, which a busy machine disturbs least.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "kvm/gather.h"
 #include "kvm/own.h"
+#include "tests/bench/vm.h"
 
 /* One ioctl as it was made, argument and all. */
 struct call {
@@ -33,13 +31,6 @@ struct recorder {
 	uint8_t *arguments;
 	size_t used;
 };
-
-static void *must(void *p)
-{
-	if (!p)
-		exit(1);
-	return p;
-}
 
 static int record(struct kvm_port *port, enum kvm_target target, unsigned int vcpu, unsigned long request, void *arg,
 		  size_t size)
@@ -61,14 +52,6 @@ static int record(struct kvm_port *port, enum kvm_target target, unsigned int vc
 	return rc < 0 ? -errno : rc;
 }
 
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* As kvm_gather() does it, each call has its argument in the cache. */
 static void bare(const struct recorder *r)
 {
@@ -84,39 +67,6 @@ static void bare(const struct recorder *r)
 		if (ioctl(c->fd, c->request, c->size ? argument : c->value) < 0)
 			perror("ioctl");
 	}
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double d = *(const double *)a - *(const double *)b;
-
-	return (d > 0) - (d < 0);
-}
-
-static double median(double *v, size_t n)
-{
-	qsort(v, n, sizeof(v[0]), by_value);
-	return v[n / 2];
-}
-
-static int make_vm(unsigned int n, int *vcpus, uint32_t *ids)
-{
-	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	struct kvm_pit_config pit = { .flags = 0 };
-	int vm;
-
-	if (kvm < 0)
-		return -1;
-	vm = ioctl(kvm, KVM_CREATE_VM, 0);
-	if (vm < 0 || ioctl(vm, KVM_CREATE_IRQCHIP, 0) || ioctl(vm, KVM_CREATE_PIT2, &pit))
-		return -1;
-	for (unsigned int i = 0; i < n; i++) {
-		ids[i] = i;
-		vcpus[i] = ioctl(vm, KVM_CREATE_VCPU, i);
-		if (vcpus[i] < 0)
-			return -1;
-	}
-	return vm;
 }
 
 int main(int argc, char **argv)
