@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "genl.h"
 
+#include <criterion/criterion.h>
 #include <errno.h>
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
@@ -217,4 +218,23 @@ void genl_close(struct genl *g)
 int genl_join(struct genl *g)
 {
 	return setsockopt(g->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &g->group, sizeof(g->group)) ? -errno : 0;
+}
+
+static void learn_events(void *arg, uint8_t command, const uint8_t *attributes, size_t size)
+{
+	(void)command;
+	*(uint64_t *)arg = genl_u64(attributes, size, IRQSHIFT_A_EVENTS);
+}
+
+uint64_t genl_events_there(void)
+{
+	static struct genl_message m;
+	struct genl g;
+	uint64_t events = ~0ull; /* not 0 when nothing answers */
+
+	cr_assert_eq(genl_open(&g), 0);
+	genl_begin(&g, &m, IRQSHIFT_GENL_GET_INFO, 0);
+	cr_assert_eq(genl_send(&g, &m, learn_events, &events), 0);
+	genl_close(&g);
+	return events;
 }

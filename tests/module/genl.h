@@ -54,4 +54,7 @@ const uint8_t *genl_find(const uint8_t *attributes, size_t size, uint16_t type, 
 uint32_t genl_u32(const uint8_t *attributes, size_t size, uint16_t type);
 uint64_t genl_u64(const uint8_t *attributes, size_t size, uint16_t type);
 
+/* genl_events_there - the events that GET_INFO names; a test ends where it is not answered. */
+uint64_t genl_events_there(void);
+
 #endif

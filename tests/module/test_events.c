@@ -29,25 +29,6 @@ static void end_all(void)
 		lab_kill(child->pid);
 }
 
-static void learn_events(void *arg, uint8_t command, const uint8_t *attributes, size_t size)
-{
-	(void)command;
-	*(uint64_t *)arg = genl_u64(attributes, size, IRQSHIFT_A_EVENTS);
-}
-
-static uint64_t events_there(void)
-{
-	static struct genl_message m;
-	struct genl g;
-	uint64_t events = 0;
-
-	cr_assert_eq(genl_open(&g), 0);
-	genl_begin(&g, &m, IRQSHIFT_GENL_GET_INFO, 0);
-	cr_assert_eq(genl_send(&g, &m, learn_events, &events), 0);
-	genl_close(&g);
-	return events;
-}
-
 static uint64_t now_ns(void)
 {
 	struct timespec t;
@@ -71,7 +52,7 @@ Test(events, the_rows_are_what_the_kernel_says_its_tracepoints_are, .init = make
 		cr_expect_leq(format.nfields, IRQSHIFT_EVENT_ARGS);
 		expected |= 1ull << i;
 	}
-	cr_expect_eq(events_there(), expected, "GET_INFO has 0x%llx", (unsigned long long)events_there());
+	cr_expect_eq(genl_events_there(), expected, "GET_INFO has 0x%llx", (unsigned long long)genl_events_there());
 }
 
 /* Until @one of them has heard of so many events. */

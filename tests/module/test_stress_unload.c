@@ -102,26 +102,6 @@ Test(stress_unload, the_module_goes_and_comes_under_a_guest_with_subscribers, .i
 	cr_expect_eq(lab_settled("kvm", kvm), kvm);
 }
 
-static void keep_events(void *arg, uint8_t command, const uint8_t *attributes, size_t size)
-{
-	(void)command;
-	*(uint64_t *)arg = genl_u64(attributes, size, IRQSHIFT_A_EVENTS);
-}
-
-/* The events that GET_INFO names. */
-static uint64_t events_there(void)
-{
-	static struct genl_message m;
-	struct genl g;
-	uint64_t events = 0;
-
-	cr_assert_eq(genl_open(&g), 0);
-	genl_begin(&g, &m, IRQSHIFT_GENL_GET_INFO, 0);
-	cr_assert_eq(genl_send(&g, &m, keep_events, &events), 0);
-	genl_close(&g);
-	return events;
-}
-
 static void unload_kvm(void)
 {
 	cr_assert_eq(lab_settled("kvm_amd", 0), 0);
@@ -142,7 +122,7 @@ static void load_kvm(void)
 Test(stress_unload, kvm_goes_and_comes_under_the_module, .init = make_bed, .fini = end_all, .timeout = 300)
 {
 	unsigned int cycles = lab_count(20, 1);
-	uint64_t events = events_there();
+	uint64_t events = genl_events_there();
 
 	cr_assert_neq(events, 0);
 	clients[CLIENT_SUBSCRIBES] = client_start(CLIENT_SUBSCRIBES, vm, &tallies[CLIENT_SUBSCRIBES]);
@@ -153,9 +133,9 @@ Test(stress_unload, kvm_goes_and_comes_under_the_module, .init = make_bed, .fini
 		lab_kill(vm->pid);
 		vm->pid = 0;
 		unload_kvm();
-		cr_expect_eq(events_there(), 0, "nothing to see without KVM");
+		cr_expect_eq(genl_events_there(), 0, "nothing to see without KVM");
 		load_kvm();
-		cr_expect_eq(events_there(), events);
+		cr_expect_eq(genl_events_there(), events);
 	}
 	lab_kill(clients[CLIENT_SUBSCRIBES]);
 	tallies[CLIENT_SUBSCRIBES].events = 0;

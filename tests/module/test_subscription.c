@@ -302,25 +302,6 @@ static void load_kvm(void)
 	free(list);
 }
 
-static void learn_events(void *arg, uint8_t command, const uint8_t *attributes, size_t size)
-{
-	(void)command;
-	*(uint64_t *)arg = genl_u64(attributes, size, IRQSHIFT_A_EVENTS);
-}
-
-static uint64_t events_there(void)
-{
-	static struct genl_message m;
-	struct genl g;
-	uint64_t events = ~0ull;
-
-	cr_assert_eq(genl_open(&g), 0);
-	genl_begin(&g, &m, IRQSHIFT_GENL_GET_INFO, 0);
-	cr_assert_eq(genl_send(&g, &m, learn_events, &events), 0);
-	genl_close(&g);
-	return events;
-}
-
 /* A VM runs until so many of its events have come. */
 static void run_until(struct subscriber *s, size_t events)
 {
@@ -337,7 +318,7 @@ static void run_until(struct subscriber *s, size_t events)
 Test(subscription, kvm_may_go_and_come_back, .init = make_bed, .timeout = 60)
 {
 	struct subscriber s;
-	uint64_t before = events_there();
+	uint64_t before = genl_events_there();
 	size_t n;
 
 	lab_root_only();
@@ -347,10 +328,10 @@ Test(subscription, kvm_may_go_and_come_back, .init = make_bed, .timeout = 60)
 	lab_settled("kvm_amd", 0);
 	cr_assert_eq(lab_unload("kvm_amd"), 0);
 	cr_assert_eq(lab_unload("kvm"), 0);
-	cr_expect_eq(events_there(), 0);
+	cr_expect_eq(genl_events_there(), 0);
 	cr_expect_eq(try_to_subscribe(&(struct subscriber_options){ 0 }), 0);
 	load_kvm();
-	cr_expect_eq(events_there(), before);
+	cr_expect_eq(genl_events_there(), before);
 	run_until(&s, 50);
 	cr_expect_gt(s.n, n);
 	cr_expect_eq(s.wrong, 0);
