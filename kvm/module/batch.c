@@ -81,20 +81,56 @@ static void put_result(const struct batch *batch, u32 n, int result)
 	(void)!put_user(result, &batch->user[n].result);
 }
 
+/* What another task has taken, or the caller did not offer, is not run. The mark stands in the caller's memory, and lies at its own cost. */
+static bool take(const struct batch *batch, u32 n)
+{
+	int __user *result = &batch->user[n].result;
+	int offered = -ECANCELED, got;
+
+	if (get_user(got, result) || got != offered)
+		return false;
+	return __try_cmpxchg_user(result, &offered, -EINPROGRESS, fault) == 0;
+}
+
+/* The entries of a descriptor that follow each other are one task's, so that they run in their order. */
+static bool continues(const struct batch *batch, u32 n)
+{
+	return n && n != batch->first && batch->entries[n].fd == batch->entries[n - 1].fd;
+}
+
+static bool mine(const struct batch *batch, u32 n, bool before)
+{
+	if (!batch->shared)
+		return true;
+	return (before || !continues(batch, n)) && take(batch, n);
+}
+
+static bool gather_one(const struct batch *batch, struct job *job, u32 n)
+{
+	int result = job_init(job, batch, n);
+	bool succeeded = false;
+
+	if (!result) {
+		result = job_run(job);
+		succeeded = job_succeeded(job, result);
+		fput(job->file);
+	}
+	put_result(batch, n, result);
+	return succeeded;
+}
+
 static int gather(const struct batch *batch)
 {
-	int succeeded = 0, result;
+	int succeeded = 0;
 	struct job job = {};
-	u32 n;
+	bool runs = true;
+	u32 i, n = batch->first;
 
-	for (n = 0; n < batch->count && !fatal_signal_pending(current); n++) {
-		result = job_init(&job, batch, n);
-		if (!result) {
-			result = job_run(&job);
-			succeeded += job_succeeded(&job, result);
-			fput(job.file);
-		}
-		put_result(batch, n, result);
+	for (i = 0; i < batch->count && !fatal_signal_pending(current); i++) {
+		runs = mine(batch, n, runs);
+		if (runs)
+			succeeded += gather_one(batch, &job, n);
+		n = n + 1 < batch->count ? n + 1 : 0;
 		cond_resched();
 	}
 	return succeeded;
@@ -168,14 +204,14 @@ static int restore(const struct batch *batch)
 	return ret;
 }
 
-/* All results say "not run" to begin with, which shows that they can be written as well. */
+/* All results say "not run" to begin with, which shows that they can be written as well; in a shared list the caller's do. */
 static int read_entries(const struct batch *batch)
 {
 	u32 n;
 
 	if (copy_from_user(batch->entries, batch->user, batch->count * sizeof(*batch->entries)))
 		return -EFAULT;
-	for (n = 0; n < batch->count; n++)
+	for (n = 0; n < batch->count && !batch->shared; n++)
 		if (put_user(-ECANCELED, &batch->user[n].result))
 			return -EFAULT;
 	return 0;

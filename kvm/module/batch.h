@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A list of ioctls on descriptors of the current process, run one after another. */
+/* A list of ioctls on descriptors of the current process, run one after another, and by several tasks where it is shared. */
 #ifndef IRQSHIFT_BATCH_H
 #define IRQSHIFT_BATCH_H
 
@@ -7,12 +7,15 @@
 
 #include "uapi.h"
 
-/* @entries: copied once; what the caller does to its own meanwhile has no effect. */
+/*
+ * @entries: copied once; what the caller does to its own meanwhile has no effect
+ * @first: where to begin, for a list that is shared
+ */
 struct batch {
 	struct irqshift_entry __user *user;
 	struct irqshift_entry *entries;
-	u32 count;
-	bool restores;
+	u32 count, first;
+	bool restores, shared;
 };
 
 /*

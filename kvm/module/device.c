@@ -14,6 +14,15 @@
 /* Of a command, such as those for fixed buffers: none is of use here. The others are io_uring's own. */
 #define SUBMITTER_FLAGS 0xffffffU
 
+#define FLAGS (IRQSHIFT_BATCH_INLINE | IRQSHIFT_BATCH_SHARED)
+
+static bool flags_ok(const struct batch *batch, u16 flags)
+{
+	if (flags & ~FLAGS || (batch->shared && batch->restores))
+		return false;
+	return batch->shared ? batch->first < batch->count : !batch->first;
+}
+
 /*
  * What can be said at once is said at once; the rest may sleep. The command stands in memory that the caller can write, so
  * each field is read once.
@@ -21,19 +30,23 @@
 static int device_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
 	const struct irqshift_batch *asked = compat_uring_payload(cmd);
-	u32 flags = READ_ONCE(asked->flags);
+	u16 flags = READ_ONCE(asked->flags);
 	struct batch batch = {
 		.user = u64_to_user_ptr(READ_ONCE(asked->entries)),
 		.count = READ_ONCE(asked->count),
+		.first = READ_ONCE(asked->first),
 		.restores = cmd->cmd_op == IRQSHIFT_URING_RESTORE,
+		.shared = flags & IRQSHIFT_BATCH_SHARED,
 	};
 
 	if (!batch.restores && cmd->cmd_op != IRQSHIFT_URING_GATHER)
 		return -EINVAL;
-	if (cmd->flags & SUBMITTER_FLAGS || flags & ~IRQSHIFT_BATCH_INLINE || !batch.count)
+	if (cmd->flags & SUBMITTER_FLAGS || !batch.count)
 		return -EINVAL;
 	if (batch.count > IRQSHIFT_BATCH_MAX)
 		return -E2BIG;
+	if (!flags_ok(&batch, flags))
+		return -EINVAL;
 	/* -EAGAIN makes io_uring ask again from a thread that may sleep */
 	if (issue_flags & IO_URING_F_NONBLOCK && !(flags & IRQSHIFT_BATCH_INLINE))
 		return -EAGAIN;

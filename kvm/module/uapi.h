@@ -72,15 +72,22 @@ struct irqshift_entry {
 	__s32 result;
 };
 
-/* IRQSHIFT_BATCH_INLINE: the vCPUs are out of KVM_RUN: run in the submitting task, do not hand over to a worker. */
+/*
+ * Flags. INLINE: the vCPUs are out of KVM_RUN: run in the submitting task, do not hand over to a worker.
+ * SHARED: of a gather: several commands have the same list at the same time, so that several CPUs work on it. The caller
+ * sets all results to -ECANCELED before it submits the first; a command runs an entry when its result is that still, and
+ * sets it to -EINPROGRESS meanwhile. Neighbours with the same fd are run in their order by the one that runs the first.
+ */
 #define IRQSHIFT_BATCH_INLINE 1u
+#define IRQSHIFT_BATCH_SHARED 2u
 
 /*
  * The payload at sqe->cmd: 16 bytes, so SQEs of 64 bytes do.
  * @entries: address of struct irqshift_entry[count]
+ * @first: with SHARED: the entry to begin with, below count: after the last comes entry 0; else 0
  *
  * The completion's res: how many entries succeeded (in a restore: before the first that failed); or -errno when nothing
- * was run: -EINVAL for an unknown cmd_op, flags, count 0 or a fixed buffer, -E2BIG for more than IRQSHIFT_BATCH_MAX,
+ * was run: -EINVAL for an unknown cmd_op, flags, first, count 0 or a fixed buffer, -E2BIG for more than IRQSHIFT_BATCH_MAX,
  * -EFAULT, -ENOMEM, -EINTR; for a restore also what is wrong with an entry, whose result says it: -EPERM a command that
  * is not listed, -EBADF no descriptor, -EINVAL not one of KVM's or not of the kind that the command wants, or a wrong size,
  * -EIO a VM of another process, -EFAULT data that cannot be read, or for a GET written.
@@ -91,7 +98,8 @@ struct irqshift_entry {
 struct irqshift_batch {
 	__u64 entries;
 	__u32 count;
-	__u32 flags;
+	__u16 flags;
+	__u16 first;
 };
 
 /* ---- generic netlink ---- */

@@ -68,7 +68,7 @@ static void read_vcpus(struct still_vcpu *states, unsigned int nvcpus)
 		still_read(bed.entries + i * STILL_ENTRIES, STILL_ENTRIES, states[i].results);
 }
 
-static void gather_vcpus(struct still_vcpu *states, unsigned int nvcpus, uint32_t inl, unsigned int flags)
+static void gather_vcpus(struct still_vcpu *states, unsigned int nvcpus, uint16_t inl, unsigned int flags)
 {
 	unsigned int n = entries_of(states, nvcpus);
 	int rc = uring_batch(&bed.ring, bed.device, IRQSHIFT_URING_GATHER, bed.entries, n, inl, flags);
@@ -107,6 +107,118 @@ Test(device, a_batch_reads_what_the_ioctls_read)
 Test(device, a_batch_reads_what_the_ioctls_read_in_x2apic_mode)
 {
 	compare_gathers(true);
+}
+
+/* ---- several commands with one list ---- */
+
+static void offer(unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		bed.entries[i].result = -ECANCELED;
+}
+
+/* @n commands on the first @count entries, begun @apart entries from each other; all of them at once, or the last in here. */
+static int share(unsigned int n, unsigned int count, unsigned int apart, bool inl)
+{
+	int sum = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		const struct irqshift_batch shared = {
+			.entries = (uintptr_t)bed.entries,
+			.count = count,
+			.flags = IRQSHIFT_BATCH_SHARED | IRQSHIFT_BATCH_INLINE,
+			.first = (uint16_t)(i * apart % count),
+		};
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&bed.ring);
+
+		uring_command(sqe, bed.device, IRQSHIFT_URING_GATHER, &shared);
+		sqe->flags = inl && i + 1 == n ? 0 : IOSQE_ASYNC;
+	}
+	cr_assert_eq(io_uring_submit(&bed.ring), (int)n);
+	for (unsigned int i = 0; i < n; i++) {
+		int res = uring_wait(&bed.ring);
+
+		cr_assert_geq(res, 0, "%d", res);
+		sum += res;
+	}
+	return sum;
+}
+
+/* Each entry is run once: the answers are there, and the commands' counts add up. */
+static void expect_shared(unsigned int n, unsigned int nvcpus, unsigned int apart, bool inl)
+{
+	unsigned int count = entries_of(bed.gathered, nvcpus);
+
+	memset(bed.gathered, 0, sizeof(bed.gathered));
+	entries_of(bed.gathered, nvcpus);
+	offer(count);
+	cr_expect_eq(share(n, count, apart, inl), (int)count, "%u commands, %u apart", n, apart);
+	for (unsigned int i = 0; i < count; i++)
+		bed.gathered[i / STILL_ENTRIES].results[i % STILL_ENTRIES] = bed.entries[i].result;
+	cr_expect_eq(memcmp(bed.read, bed.gathered, nvcpus * sizeof(struct still_vcpu)), 0, "%u commands, %u apart", n, apart);
+}
+
+Test(device, commands_that_share_a_list_run_each_entry_once)
+{
+	static const unsigned int counts[] = { 1, 2, 7, 64, 256 };
+
+	make_bed(MOST, false);
+	for (unsigned int c = 0; c < sizeof(counts) / sizeof(*counts); c++) {
+		read_vcpus(bed.read, counts[c]);
+		for (unsigned int n = 1; n <= 8; n++) {
+			expect_shared(n, counts[c], 0, n % 2);
+			expect_shared(n, counts[c], counts[c] / n * STILL_ENTRIES, true);
+			expect_shared(n, counts[c], 1 + STILL_ENTRIES / 2, false);
+		}
+	}
+	clear_bed();
+}
+
+Test(device, of_a_shared_list_only_what_is_offered_is_run)
+{
+	unsigned int count;
+
+	make_bed(8, false);
+	count = entries_of(bed.gathered, 8);
+	for (unsigned int step = 2; step < 2 * STILL_ENTRIES; step++) {
+		int leading = 0;
+		bool leads = true;
+
+		for (unsigned int i = 0; i < count; i++) {
+			bed.entries[i].result = i % step ? -ECANCELED : 0x5a5a;
+			leads = i % step && (leads || i % STILL_ENTRIES == 0);
+			leading += leads;
+		}
+		cr_expect_eq(share(1, count, 0, true), leading, "each %uth is taken", step);
+		for (unsigned int i = 0; i < count; i += step)
+			cr_expect_eq(bed.entries[i].result, 0x5a5a, "entry %u, each %uth is taken", i, step);
+	}
+	clear_bed();
+}
+
+Test(device, a_list_is_shared_only_where_that_has_a_meaning)
+{
+	struct irqshift_batch wrong[] = {
+		{ .count = 2, .flags = IRQSHIFT_BATCH_SHARED, .first = 2 },
+		{ .count = 2, .flags = IRQSHIFT_BATCH_SHARED, .first = 0xffff },
+		{ .count = 2, .first = 1 },
+		{ .count = 2, .flags = IRQSHIFT_BATCH_INLINE, .first = 1 },
+		{ .count = 2, .flags = IRQSHIFT_BATCH_SHARED },
+	};
+
+	make_bed(1, false);
+	entries_of(bed.gathered, 1);
+	offer(2);
+	for (unsigned int i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		bool restore = i + 1 == sizeof(wrong) / sizeof(*wrong);
+
+		wrong[i].entries = (uintptr_t)bed.entries;
+		uring_command(io_uring_get_sqe(&bed.ring), bed.device,
+			      restore ? IRQSHIFT_URING_RESTORE : IRQSHIFT_URING_GATHER, &wrong[i]);
+		cr_expect_eq(uring_run(&bed.ring), -EINVAL, "%u", i);
+		cr_expect_eq(bed.entries[0].result, -ECANCELED);
+	}
+	clear_bed();
 }
 
 Test(device, a_batch_reads_the_chips_of_a_vm)
@@ -338,7 +450,7 @@ Test(device, a_list_that_is_no_list_is_refused)
 	cr_expect_eq(batch(0, 1), -EINVAL);
 	cr_expect_eq(batch(IRQSHIFT_URING_GATHER, 0), -EINVAL);
 	cr_expect_eq(batch(IRQSHIFT_URING_GATHER, IRQSHIFT_BATCH_MAX + 1), -E2BIG);
-	cr_expect_eq(uring_batch(&bed.ring, bed.device, IRQSHIFT_URING_GATHER, end, 1, 2, 0), -EINVAL);
+	cr_expect_eq(uring_batch(&bed.ring, bed.device, IRQSHIFT_URING_GATHER, end, 1, 4, 0), -EINVAL);
 	cr_expect_eq(uring_batch(&bed.ring, bed.device, IRQSHIFT_URING_GATHER, NULL, 1, 0, 0), -EFAULT);
 	cr_expect_eq(uring_batch(&bed.ring, bed.device, IRQSHIFT_URING_GATHER, end, 2, 0, 0), -EFAULT);
 	cr_expect_eq(end->result, 0x5a5a, "%d", end->result);
@@ -359,7 +471,7 @@ Test(device, what_is_in_the_fpu_is_not_for_workers)
 	} list = { .head.nmsrs = 2, .entries = { { .index = 0xc0000081 }, { .index = 0x6a0 } } };
 
 	make_bed(1, false);
-	for (unsigned int inl = 0; inl <= IRQSHIFT_BATCH_INLINE; inl++) {
+	for (uint16_t inl = 0; inl <= IRQSHIFT_BATCH_INLINE; inl++) {
 		bed.entries[0] = (struct irqshift_entry){ bed.vm.vcpus[0], KVM_GET_MSRS, (uintptr_t)&list, sizeof(list), 0x5a5a };
 		uring_batch(&bed.ring, bed.device, IRQSHIFT_URING_GATHER, bed.entries, 1, inl, 0);
 		if (inl)

@@ -26,13 +26,12 @@ void uring_fix(struct io_uring_sqe *sqe, uint16_t index)
 	sqe->buf_index = index;
 }
 
-int uring_run(struct io_uring *ring)
+int uring_wait(struct io_uring *ring)
 {
 	struct __kernel_timespec limit = { .tv_sec = 10 };
 	struct io_uring_cqe *cqe;
-	int rc = io_uring_submit(ring);
+	int rc = io_uring_wait_cqe_timeout(ring, &cqe, &limit);
 
-	rc = rc < 0 ? rc : io_uring_wait_cqe_timeout(ring, &cqe, &limit);
 	if (rc < 0)
 		return rc;
 	rc = cqe->res;
@@ -40,7 +39,14 @@ int uring_run(struct io_uring *ring)
 	return rc;
 }
 
-int uring_batch(struct io_uring *ring, int device, uint32_t op, struct irqshift_entry *entries, uint32_t count, uint32_t inl,
+int uring_run(struct io_uring *ring)
+{
+	int rc = io_uring_submit(ring);
+
+	return rc < 0 ? rc : uring_wait(ring);
+}
+
+int uring_batch(struct io_uring *ring, int device, uint32_t op, struct irqshift_entry *entries, uint32_t count, uint16_t inl,
 		unsigned int flags)
 {
 	const struct irqshift_batch batch = { .entries = (uintptr_t)entries, .count = count, .flags = inl };

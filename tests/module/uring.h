@@ -15,11 +15,14 @@ void uring_command(struct io_uring_sqe *sqe, int device, uint32_t op, const stru
 /* uring_fix - has the command name a registered buffer. */
 void uring_fix(struct io_uring_sqe *sqe, uint16_t index);
 
-/* uring_run - submits what was prepared and waits, at most 10 s, for one completion: its res; -ETIME without one. */
+/* uring_wait - waits, at most 10 s, for one completion: its res; -ETIME without one. */
+int uring_wait(struct io_uring *ring);
+
+/* uring_run - submits what was prepared and waits for one completion so. */
 int uring_run(struct io_uring *ring);
 
 /* uring_batch - one batch from beginning to end; its res, or -errno. @flags are the SQE's. */
-int uring_batch(struct io_uring *ring, int device, uint32_t op, struct irqshift_entry *entries, uint32_t count, uint32_t inl,
+int uring_batch(struct io_uring *ring, int device, uint32_t op, struct irqshift_entry *entries, uint32_t count, uint16_t inl,
 		unsigned int flags);
 
 /* uring_size - what an entry's size must be for a command that is listed; KVM_GET_MSRS and KVM_SET_MSRS with @nmsrs. */
