@@ -1,30 +1,41 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/monotonic.h"
 #include "kvm/batch_priv.h"
 #include "kvm/extensions_priv.h"
 
 /* A submission costs about as much as this many ioctls. */
 #define WORTH_IT 4
-/* And to have a part of it run by somebody else, as much as this many. */
+/* To wake a helper and to send it home, as much as this many. */
 #define PART_MIN 64
 
-/* Parts that lost time are left alone for so many lists, and twice as many each time. */
-#define PAUSE_MIN 16
-#define PAUSE_MAX 1024
+/*
+ * Helpers are faster where CPUs are idle, and slower where they are not: the list is done when the last of them has had its
+ * turn. So both ways are tried, and the one that was faster is taken, by the median of a few: single ones say little.
+ */
+#define SAMPLES 5
+#define OTHER_WAY_EVERY 8
 
-/* What an ioctl takes in lists that can be cut, in one part and in several: what is faster shows when both were tried. */
+enum way { ALONE,
+	   HELPED,
+	   WAYS };
+
+/* Of lists that begin with the same ioctl. @took: ps for each ioctl of the last lists. */
 struct pace {
-	uint64_t whole_ps, cut_ps;
-	unsigned int pause, left; /* lists that are not cut: the last time, and still */
+	unsigned long request;
+	unsigned int lists, tried[WAYS];
+	uint64_t took[WAYS][SAMPLES];
 };
+
+#define PACES 8
 
 struct kvm_batch {
 	struct batch_engine *engine;
-	struct pace pace;
+	struct pace paces[PACES];
 	pid_t owner; /* of the ring */
 	struct irqshift_entry *entries;
 	size_t room;
@@ -52,8 +63,7 @@ int batch_check(struct batch_engine *engine)
 		.size = sizeof(mp),
 		.result = 1,
 	};
-	const uint32_t at[] = { 0, 1 };
-	int rc = engine->submit(engine, IRQSHIFT_URING_GATHER, &e, at, 1);
+	int rc = engine->submit(engine, IRQSHIFT_URING_GATHER, &e, 1, NULL, 0);
 
 	if (rc < 0)
 		return rc == -EINVAL ? -EPROTO : rc;
@@ -153,90 +163,108 @@ static struct irqshift_entry entry_of(const struct kvm_port_call *c, int vm, con
 /* What may come of the module and not of the ioctl: that is made then. They only read, so twice is no harm. */
 static bool ask_again(int result)
 {
-	return result == -EPERM || result == -EINVAL || result == -EFAULT || result == -ECANCELED || result == -EOPNOTSUPP;
+	return result == -EPERM || result == -EINVAL || result == -EFAULT || result == -ECANCELED || result == -EINPROGRESS ||
+	       result == -EOPNOTSUPP;
 }
 
-static uint64_t now_ns(void)
+/* Of different vCPUs, the order is nobody's business; of the VM, it is. */
+static bool by_vcpu(const struct kvm_port_call *calls, uint32_t n)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	for (uint32_t i = 0; i < n; i++)
+		if (calls[i].target == KVM_TARGET_VM || (i && calls[i].vcpu < calls[i - 1].vcpu))
+			return false;
+	return true;
 }
 
-/*
- * How many parts are worth it: side by side they are faster by the number of CPUs where those are idle, and slower where
- * they are not, for then the list is done when the last of its workers has had its turn.
- */
-static unsigned int worth(struct kvm_batch *b, uint32_t n)
+/* The helpers begin at equal distances, each at the first entry of a vCPU. Return: how many. */
+static unsigned int place(const struct batch_engine *engine, const struct kvm_port_call *calls, uint32_t n, uint32_t *first)
 {
-	unsigned int most = n / PART_MIN < b->engine->parts ? n / PART_MIN : b->engine->parts;
+	unsigned int most = n / PART_MIN, placed = 0;
 
-	if (most < 2 || !b->pace.whole_ps)
-		return 1;
-	if (b->pace.left) {
-		b->pace.left--;
-		return 1;
-	}
-	return most;
+	if (most > engine->helpers + 1)
+		most = engine->helpers + 1;
+	if (most < 2 || !by_vcpu(calls, n))
+		return 0;
+	for (uint32_t i = n / most; i < n && placed + 1 < most; i++)
+		if (i >= (placed + 1) * (n / most) && calls[i].vcpu != calls[i - 1].vcpu)
+			first[placed++] = i;
+	return placed;
 }
 
-static void learn(struct pace *p, unsigned int parts, uint32_t n, uint64_t ns)
+/* More kinds of lists than there are places do not occur; if they did, some would share one. */
+static struct pace *pace_of(struct kvm_batch *b, unsigned long request)
 {
-	uint64_t ps = ns * 1000 / n + 1;
+	unsigned int i = 0;
 
-	if (n < 2 * PART_MIN)
-		return;
-	if (parts == 1) {
-		p->whole_ps = p->whole_ps ? (p->whole_ps + ps) / 2 : ps;
-		return;
-	}
-	p->cut_ps = ps;
-	if (p->cut_ps < p->whole_ps) {
-		p->pause = 0;
-		return;
-	}
-	p->pause = p->pause ? 2 * p->pause : PAUSE_MIN;
-	if (p->pause > PAUSE_MAX)
-		p->pause = PAUSE_MAX;
-	p->left = p->pause;
+	while (i < PACES - 1 && b->paces[i].lists && b->paces[i].request != request)
+		i++;
+	b->paces[i].request = request;
+	return &b->paces[i];
 }
 
-/* A list is cut between two vCPUs, and not at all where the VM is in it. Return: how many parts. */
-static unsigned int cut(const struct kvm_port_call *calls, uint32_t n, unsigned int wanted, uint32_t *at)
+static int by_size(const void *a, const void *b)
 {
-	unsigned int parts = 0;
-	uint32_t last = 0;
+	const uint64_t *x = a, *y = b;
 
-	at[0] = 0;
-	for (uint32_t i = 0; i < n && wanted > 1; i++) {
-		if (calls[i].target == KVM_TARGET_VM || (i && calls[i].vcpu < calls[i - 1].vcpu)) {
-			parts = 0;
-			break;
-		}
-		if (i && calls[i].vcpu != calls[i - 1].vcpu && parts + 1 < wanted && i - last >= n / wanted)
-			at[++parts] = last = i;
-	}
-	at[++parts] = n;
-	return parts;
+	return (*x > *y) - (*x < *y);
+}
+
+static uint64_t usual(const struct pace *p, enum way way)
+{
+	uint64_t took[SAMPLES];
+
+	memcpy(took, p->took[way], sizeof(took));
+	qsort(took, SAMPLES, sizeof(took[0]), by_size);
+	return took[SAMPLES / 2];
+}
+
+static enum way choose(struct pace *p)
+{
+	enum way better;
+
+	p->lists++;
+	if (p->tried[HELPED] < SAMPLES)
+		return HELPED;
+	if (p->tried[ALONE] < SAMPLES)
+		return ALONE;
+	better = usual(p, HELPED) < usual(p, ALONE) ? HELPED : ALONE;
+	return p->lists % OTHER_WAY_EVERY ? better : better == HELPED ? ALONE
+								      : HELPED;
+}
+
+/* Of a gather that helpers can be of use to. Return: as submit(); *@nhelpers is how many there were. */
+static int submit_gather(struct kvm_batch *b, const struct kvm_port_call *calls, uint32_t n, unsigned int *nhelpers)
+{
+	uint32_t first[BATCH_HELPERS_MAX];
+	unsigned int could = place(b->engine, calls, n, first);
+	struct pace *p = could ? pace_of(b, calls[0].request) : NULL;
+	enum way way = p ? choose(p) : ALONE;
+	int64_t begin = monotonic_ns();
+	int rc;
+
+	*nhelpers = way == HELPED ? could : 0;
+	rc = b->engine->submit(b->engine, IRQSHIFT_URING_GATHER, b->entries, n, first, *nhelpers);
+	if (p)
+		p->took[way][p->tried[way]++ % SAMPLES] = (uint64_t)(monotonic_ns() - begin) * 1000 / n;
+	return rc;
 }
 
 /* Return: whether the module has answered. */
 static bool by_module(struct kvm_batch *b, int vm, const int *vcpus, struct kvm_port_call *calls, size_t n,
 		      enum kvm_list_mode mode)
 {
-	uint32_t op = mode == KVM_LIST_ALL ? IRQSHIFT_URING_GATHER : IRQSHIFT_URING_RESTORE, at[BATCH_PARTS_MAX + 1];
-	unsigned int nparts = cut(calls, (uint32_t)n, mode == KVM_LIST_ALL ? worth(b, (uint32_t)n) : 1, at);
-	uint64_t begin = now_ns();
+	unsigned int nhelpers = 0;
 	int rc;
 
 	for (size_t i = 0; i < n; i++)
 		b->entries[i] = entry_of(&calls[i], vm, vcpus);
-	rc = b->engine->submit(b->engine, op, b->entries, at, nparts);
-	/* Of several parts, one that was run is no reason to begin anew: the others' entries say that they were not. */
-	if (rc < 0 && nparts == 1)
+	if (mode == KVM_LIST_ALL)
+		rc = submit_gather(b, calls, (uint32_t)n, &nhelpers);
+	else
+		rc = b->engine->submit(b->engine, IRQSHIFT_URING_RESTORE, b->entries, (uint32_t)n, NULL, 0);
+	/* What a helper has run counts: the entries say it. */
+	if (rc < 0 && !nhelpers)
 		return false;
-	learn(&b->pace, nparts, (uint32_t)n, now_ns() - begin);
 	for (size_t i = 0; i < n; i++)
 		calls[i].result = b->entries[i].result;
 	return true;

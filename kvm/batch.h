@@ -6,8 +6,9 @@
  * Without the module, without io_uring or without the right to one of them, the same lists are loops of ioctls, and so is
  * a list in which there is an ioctl that the module does not know. Results are the same.
  *
- * A long list is cut into parts that workers of the kernel run side by side, one for each CPU that the caller may run on when
- * it opens the batch, of 64 ioctls at least; how long lists take says whether that goes on being worth it.
+ * In a long list of reads, workers of the kernel help: each takes what nobody has taken yet. As many as the caller may run on
+ * other CPUs when it opens the batch, 7 at most, one for every 64 ioctls beyond the first 64; how long lists take with
+ * and without them decides which way is taken.
  *
  * Opened by the caller and not behind its back: a VMM with seccomp filters dies by a system call that they do not expect.
  * This one makes io_uring_setup(2), io_uring_enter(2) and mmap(2), and opens a device. After a fork(2), the child's lists

@@ -8,18 +8,19 @@
 #include "kvm/batch.h"
 #include "kvm/module/uapi.h"
 
-#define BATCH_PARTS_MAX 8
+#define BATCH_HELPERS_MAX 7
 
 /*
  * A way to the module.
- * @parts: how many of those side by side are worth it here, at most BATCH_PARTS_MAX
- * @submit: one IRQSHIFT_URING_*, in @nparts parts that are run side by side, part i from entry @at[i] up to @at[i + 1]. Return:
- *          the completion's res, the last one below 0 with several; entries of a part that was not run keep their result
+ * @helpers: how many workers can run a part of a gather beside the caller, at most BATCH_HELPERS_MAX
+ * @submit: one IRQSHIFT_URING_*, in a gather helped by @nhelpers workers; number i begins at entry @first[i], and takes from
+ *          there what nobody has taken yet, as the caller does from entry 0 on. Return: the res of the caller's own
+ *          completion, when all have ended; an entry that nobody has run to its end has -ECANCELED or -EINPROGRESS
  */
 struct batch_engine {
-	unsigned int parts;
-	int (*submit)(struct batch_engine *engine, uint32_t op, struct irqshift_entry *entries, const uint32_t *at,
-		      unsigned int nparts);
+	unsigned int helpers;
+	int (*submit)(struct batch_engine *engine, uint32_t op, struct irqshift_entry *entries, uint32_t count,
+		      const uint32_t *first, unsigned int nhelpers);
 	void (*close)(struct batch_engine *engine);
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/monotonic.h"
 #include "kvm/batch_priv.h"
 
 #define DEVICE "/dev/" IRQSHIFT_DEVICE_NAME
@@ -29,67 +30,125 @@ static void prepare(struct io_uring_sqe *sqe, int device, uint32_t op, const str
 	memcpy((char *)sqe + offsetof(struct io_uring_sqe, cmd), payload, sizeof(*payload));
 }
 
-/* The entries are the module's until it has answered: a signal does not end the waiting. */
-static int wait_for_one(struct uring *u)
+/* The caller's own command; those of helpers are numbered from 1. And of asking one to stop. */
+#define OWN 0
+#define STOP (BATCH_HELPERS_MAX + 1)
+
+/* How long a helper may still be at its last entry; to be put to sleep and woken takes longer. */
+#define SPIN_NS 20000
+
+/* What is out: commands that have not answered, @left of them and of the requests to stop. */
+struct wait {
+	int own;
+	unsigned int left;
+	bool out[BATCH_HELPERS_MAX + 1];
+};
+
+static void take_cqe(struct uring *u, struct wait *w, const struct io_uring_cqe *cqe)
 {
-	struct io_uring_cqe *cqe;
+	if (cqe->user_data == OWN)
+		w->own = cqe->res;
+	if (cqe->user_data < STOP)
+		w->out[cqe->user_data] = false;
+	w->left--;
+	io_uring_cqe_seen(&u->ring, (struct io_uring_cqe *)cqe);
+}
+
+/* submit_all - what was prepared, @n of it. Return: how many the kernel has; with others left the ring is of no use any more. */
+static unsigned int submit_all(struct uring *u, unsigned int n, unsigned int wait)
+{
 	int rc;
 
 	do
-		rc = io_uring_wait_cqe(&u->ring, &cqe);
-	while (rc == -EINTR || rc == -EAGAIN);
-	if (rc) {
-		u->broken = true;
-		return rc;
-	}
-	rc = cqe->res;
-	io_uring_cqe_seen(&u->ring, cqe);
-	return rc;
+		rc = io_uring_submit_and_wait(&u->ring, wait);
+	while (rc == -EINTR);
+	/* What is left there has addresses that will mean something else. */
+	u->broken = rc != (int)n;
+	return rc > 0 ? (unsigned int)rc : 0;
 }
 
-static int wait_for(struct uring *u, unsigned int n)
+/* A helper whose turn has not come need not be waited for: all is done. One that is at work ends by itself. */
+static void stop_helpers(struct uring *u, struct wait *w)
 {
-	int res = 0;
+	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < n && !u->broken; i++) {
-		int one = wait_for_one(u);
+	for (unsigned int i = OWN + 1; i < STOP; i++) {
+		struct io_uring_sqe *sqe = w->out[i] ? io_uring_get_sqe(&u->ring) : NULL;
 
-		res = one < 0 ? one : res;
-		if (n == 1)
-			return one;
+		if (!sqe)
+			continue;
+		io_uring_prep_cancel64(sqe, i, 0);
+		sqe->user_data = STOP;
+		n++;
 	}
-	return res;
+	w->left += submit_all(u, n, 1);
 }
 
-/* All but the last are handed to workers, and then the last is run in here. */
-static int submit(struct batch_engine *engine, uint32_t op, struct irqshift_entry *entries, const uint32_t *at,
-		  unsigned int nparts)
+static bool answers_soon(struct uring *u)
 {
-	struct uring *u = (struct uring *)engine;
+	int64_t until = monotonic_ns() + SPIN_NS;
+
+	while (!io_uring_cq_ready(&u->ring))
+		if (monotonic_ns() > until)
+			return false;
+	return true;
+}
+
+/* The entries are the module's until all have answered: a signal does not end the waiting. */
+static void wait_for(struct uring *u, struct wait *w)
+{
+	bool stopped = u->broken;
+	struct io_uring_cqe *cqe;
 	int rc;
 
-	for (unsigned int i = 0; i < nparts; i++) {
+	while (w->left) {
+		rc = io_uring_peek_cqe(&u->ring, &cqe);
+		if (rc && !stopped && !w->out[OWN]) {
+			if (answers_soon(u))
+				continue;
+			stopped = true;
+			stop_helpers(u, w);
+			continue;
+		}
+		if (rc)
+			rc = io_uring_wait_cqe(&u->ring, &cqe);
+		if (!rc)
+			take_cqe(u, w, cqe);
+		else if (rc != -EINTR && rc != -EAGAIN)
+			break;
+	}
+	u->broken = u->broken || w->left;
+}
+
+/* The helpers' commands first: those are handed to workers, and then the caller's own is run in here. */
+static int submit(struct batch_engine *engine, uint32_t op, struct irqshift_entry *entries, uint32_t count,
+		  const uint32_t *first, unsigned int nhelpers)
+{
+	struct uring *u = (struct uring *)engine;
+	struct wait w = { .own = -EIO };
+
+	if (u->broken)
+		return -EIO;
+	for (unsigned int i = 0; i <= nhelpers; i++) {
+		const bool own = i == nhelpers;
 		const struct irqshift_batch payload = {
-			.entries = (uintptr_t)(entries + at[i]),
-			.count = at[i + 1] - at[i],
-			.flags = IRQSHIFT_BATCH_INLINE,
+			.entries = (uintptr_t)entries,
+			.count = count,
+			.flags = IRQSHIFT_BATCH_INLINE | (nhelpers ? IRQSHIFT_BATCH_SHARED : 0),
+			.first = (uint16_t)(own ? 0 : first[i]),
 		};
-		struct io_uring_sqe *sqe = u->broken ? NULL : io_uring_get_sqe(&u->ring);
+		struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 
 		if (!sqe)
 			return -EIO;
 		prepare(sqe, u->device, op, &payload);
-		if (i + 1 < nparts)
-			sqe->flags = IOSQE_ASYNC;
+		sqe->user_data = own ? OWN : i + 1;
+		sqe->flags = own ? 0 : IOSQE_ASYNC;
+		w.out[sqe->user_data] = true;
 	}
-	do
-		rc = io_uring_submit(&u->ring);
-	while (rc == -EINTR);
-	/* What is left there has addresses that will mean something else. */
-	if (rc != (int)nparts)
-		u->broken = true;
-	return rc > 0 ? wait_for(u, (unsigned int)rc) : rc ? rc
-							   : -EIO;
+	w.left = submit_all(u, nhelpers + 1, 0);
+	wait_for(u, &w);
+	return w.own;
 }
 
 static void uring_close(struct batch_engine *engine)
@@ -112,7 +171,7 @@ static bool has_commands(struct io_uring *ring)
 
 static int open_ring(struct uring *u, struct irqs_error *reterr)
 {
-	int rc = io_uring_queue_init(BATCH_PARTS_MAX, &u->ring, 0);
+	int rc = io_uring_queue_init(BATCH_HELPERS_MAX + 1, &u->ring, 0);
 
 	if (rc)
 		return irqs_fail_errno(reterr, -rc, "io_uring");
@@ -122,13 +181,13 @@ static int open_ring(struct uring *u, struct irqs_error *reterr)
 	return irqs_fail_errno(reterr, ENOSYS, "io_uring: commands of drivers");
 }
 
-/* As many as there are CPUs for them. */
-static unsigned int parts(void)
+/* One for each CPU that the caller may run on besides the one that it is on. */
+static unsigned int helpers(void)
 {
 	cpu_set_t cpus;
-	int n = sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : CPU_COUNT(&cpus);
+	unsigned int n = sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : (unsigned int)CPU_COUNT(&cpus);
 
-	return n < BATCH_PARTS_MAX ? (unsigned int)n : BATCH_PARTS_MAX;
+	return n > BATCH_HELPERS_MAX ? BATCH_HELPERS_MAX : n - 1;
 }
 
 int batch_uring(struct batch_engine **ret, struct irqs_error *reterr)
@@ -138,7 +197,7 @@ int batch_uring(struct batch_engine **ret, struct irqs_error *reterr)
 
 	if (!u)
 		return irqs_fail_nomem(reterr);
-	u->engine = (struct batch_engine){ parts(), submit, uring_close };
+	u->engine = (struct batch_engine){ helpers(), submit, uring_close };
 	u->device = open(DEVICE, O_RDWR | O_CLOEXEC);
 	rc = u->device < 0 ? irqs_fail_errno(reterr, errno, DEVICE) : open_ring(u, reterr);
 	if (!rc) {

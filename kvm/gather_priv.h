@@ -11,7 +11,7 @@
 #define MSRS_MAX 16
 
 /* vCPUs in one list: enough that what a list costs is little beside its ioctls, and their answers stay in the cache. */
-#define GATHER_VCPUS 64
+#define GATHER_VCPUS 128
 
 struct msr_list {
 	struct kvm_msrs head;

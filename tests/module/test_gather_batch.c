@@ -180,7 +180,7 @@ static void compare(struct vm *vm, struct kvm_batch *batch, unsigned int n)
 	free(by_ioctls.log);
 }
 
-static const unsigned int few[] = { 1, 2, 3, 63, 64, 65, 256 };
+static const unsigned int few[] = { 1, 2, 3, 127, 128, 129, 256 };
 
 static void each_count(struct kvm_batch *batch, bool x2apic, enum irqchip_mode mode)
 {

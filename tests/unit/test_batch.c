@@ -20,13 +20,14 @@
 struct module {
 	struct batch_engine engine; /* first */
 	struct fake_kvm *kvm;
-	int refuses;             /* all, with this */
-	uint32_t lacks;          /* a command */
-	uint32_t stops_at;       /* entry at which a fatal signal comes; 0: none */
-	unsigned int broken;     /* the answer of batch_check() */
-	unsigned int fails_part; /* from 1; 0: none */
-	unsigned int slow_parts_us, slow_whole_us;
-	unsigned int submissions, cut, parts, entries, closed;
+	int refuses;         /* all, with this */
+	uint32_t lacks;      /* a command */
+	uint32_t stops_at;   /* entry at which a fatal signal comes; 0: none */
+	unsigned int broken; /* the answer of batch_check() */
+	unsigned int fails;  /* whose command is not run: a helper's, from 1, or the caller's, one more; 0: none */
+	int left;            /* what is in the entries of that one */
+	unsigned int helped_us, alone_us;
+	unsigned int submissions, helped, helpers, entries, closed;
 	uint32_t op;
 };
 
@@ -44,19 +45,13 @@ static int run_entry(struct module *m, struct irqshift_entry *e)
 			 e->command, (void *)(uintptr_t)e->data, e->size);
 }
 
-static int submit_part(struct module *m, uint32_t op, struct irqshift_entry *entries, uint32_t count)
+/* What one of those who share a list has come to: the entries from @at to @end. */
+static int submit_part(struct module *m, uint32_t op, struct irqshift_entry *entries, uint32_t at, uint32_t end)
 {
 	int done = 0;
 
-	m->entries += count;
-	m->parts++;
-	cr_assert_leq(count, IRQSHIFT_BATCH_MAX);
-	if (m->refuses)
-		return m->refuses;
-	for (uint32_t i = 0; i < count; i++)
-		if (op == IRQSHIFT_URING_RESTORE && entries[i].command == m->lacks)
-			return -EPERM;
-	for (uint32_t i = 0; i < count && (!m->stops_at || i < m->stops_at); i++) {
+	m->entries += end - at;
+	for (uint32_t i = at; i < end && (!m->stops_at || i < m->stops_at); i++) {
 		entries[i].result = m->broken ? (int)m->broken : run_entry(m, &entries[i]);
 		if (entries[i].result >= 0)
 			done++;
@@ -66,28 +61,45 @@ static int submit_part(struct module *m, uint32_t op, struct irqshift_entry *ent
 	return done;
 }
 
-/* The last part first: none may depend on an order. */
-static int submit(struct batch_engine *engine, uint32_t op, struct irqshift_entry *entries, const uint32_t *at,
-		  unsigned int nparts)
+static int refusal(const struct module *m, uint32_t op, const struct irqshift_entry *entries, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (op == IRQSHIFT_URING_RESTORE && entries[i].command == m->lacks)
+			return -EPERM;
+	return m->refuses;
+}
+
+/* The last helper's first: none may depend on an order. */
+static int submit(struct batch_engine *engine, uint32_t op, struct irqshift_entry *entries, uint32_t count,
+		  const uint32_t *first, unsigned int nhelpers)
 {
 	struct module *m = (struct module *)engine;
-	int res = 0;
+	int own = refusal(m, op, entries, count);
+	uint32_t end = count;
 
 	m->submissions++;
-	m->cut += nparts > 1;
+	m->helped += nhelpers > 0;
+	m->helpers += nhelpers;
 	m->op = op;
-	if (nparts > 1)
-		usleep(m->slow_parts_us);
-	else
-		usleep(m->slow_whole_us);
-	cr_assert_leq(nparts, m->engine.parts);
-	for (unsigned int i = nparts; i-- > 0;) {
-		int one = i + 1 == m->fails_part ? -EINTR : submit_part(m, op, entries + at[i], at[i + 1] - at[i]);
+	usleep(nhelpers ? m->helped_us : m->alone_us);
+	cr_assert_leq(nhelpers, m->engine.helpers);
+	cr_assert_leq(count, IRQSHIFT_BATCH_MAX);
+	for (uint32_t e = 0; e < count && nhelpers; e++)
+		cr_assert_eq(entries[e].result, -ECANCELED);
+	if (own)
+		return own;
+	for (unsigned int i = nhelpers + 1; i-- > 0;) {
+		uint32_t at = i ? first[i - 1] : 0;
+		bool fails = i == m->fails - 1U;
 
-		cr_assert_lt(at[i], at[i + 1]);
-		res = one < 0 || nparts == 1 ? one : res;
+		cr_assert_lt(at, end);
+		cr_assert(!i || entries[at].fd != entries[at - 1].fd, "in the middle of a vCPU");
+		for (uint32_t e = at; fails && e < end; e++)
+			entries[e].result = m->left;
+		own = fails ? -EINTR : submit_part(m, op, entries, at, end);
+		end = at;
 	}
-	return res;
+	return own;
 }
 
 static void close_module(struct batch_engine *engine)
@@ -127,7 +139,7 @@ static void rig_open(struct rig *r, unsigned int n)
 	fake_open(&r->kvm, n, false);
 	for (unsigned int i = 0; i < n; i++)
 		r->vcpus[i] = VCPU_FD + (int)i;
-	r->module = (struct module){ .engine = { 1, submit, close_module }, .kvm = &r->kvm };
+	r->module = (struct module){ .engine = { 0, submit, close_module }, .kvm = &r->kvm };
 	r->batch = batch_new(&r->module.engine);
 	r->port = (struct kvm_port){ rig_call, r->kvm.ids, n, rig_batch };
 }
@@ -178,82 +190,107 @@ Test(batch, a_gather_by_the_module_is_that_of_the_ioctls)
 {
 	open_both(130);
 	expect_same_gather(130);
-	/* mp_state, registers, deadlines, events in three lists each, less those of two vCPUs; and the chips */
-	cr_expect_eq(rig.module.submissions, 10);
+	/* mp_state, registers, deadlines, events of 128 vCPUs each, the registers of two more; and the chips */
+	cr_expect_eq(rig.module.submissions, 6);
 	cr_expect_eq(rig.module.op, IRQSHIFT_URING_GATHER);
 	cr_expect_eq(rig.loops, 1 + 3 * 2, "the clock, and what is too short to be worth it: %u", rig.loops);
 	close_both();
 }
 
-/* Each vCPU in one part, and a part that is not run is one of ioctls. */
-Test(batch, parts_side_by_side_make_the_same_state)
+/* Whoever has run an entry; and what nobody has run to its end is an ioctl. */
+Test(batch, helpers_make_the_same_state)
 {
-	for (unsigned int parts = 1; parts <= BATCH_PARTS_MAX; parts++) {
-		for (unsigned int fails = 0; fails <= parts; fails++) {
+	for (unsigned int helpers = 0; helpers <= BATCH_HELPERS_MAX; helpers++) {
+		for (unsigned int fails = 0; fails <= helpers + 1; fails++) {
 			open_both(200);
-			rig.module.engine.parts = parts;
-			rig.module.fails_part = fails;
-			rig.module.slow_whole_us = 3000;
+			rig.module.engine.helpers = helpers;
+			rig.module.fails = fails;
+			rig.module.left = fails % 2 ? -ECANCELED : -EINPROGRESS;
 			expect_same_gather(200);
-			if (parts > 1 && fails != 1) /* which is that of a whole list too */
-				cr_expect_gt(rig.module.cut, 0);
+			if (helpers)
+				cr_expect_gt(rig.module.helped, 0);
 			close_both();
 		}
 	}
 }
 
-static void lists_of_200(unsigned int n)
+static struct kvm_mp_state states[200];
+
+static void states_of(struct kvm_port_call *calls, unsigned int n)
 {
-	static struct kvm_mp_state states[200];
+	for (unsigned int v = 0; v < n; v++)
+		calls[v] = (struct kvm_port_call){ KVM_TARGET_VCPU, v, KVM_GET_MP_STATE, &states[v], sizeof(states[v]), 1 };
+}
+
+/* lists_of_200 - Return: in how many of them there were helpers. */
+static unsigned int lists_of_200(unsigned int n)
+{
+	unsigned int before = rig.module.helped;
 	struct kvm_port_call calls[200];
 
 	for (unsigned int i = 0; i < n; i++) {
-		for (unsigned int v = 0; v < 200; v++)
-			calls[v] = (struct kvm_port_call){ KVM_TARGET_VCPU, v, KVM_GET_MP_STATE, &states[v], sizeof(states[v]), 1 };
+		states_of(calls, 200);
 		kvm_list(&rig.port, calls, 200, KVM_LIST_ALL);
 		for (unsigned int v = 0; v < 200; v++)
 			cr_assert_eq(calls[v].result, 0);
 	}
+	return rig.module.helped - before;
 }
 
-Test(batch, parts_are_made_where_they_are_faster)
+Test(batch, helpers_are_called_where_they_are_faster)
 {
 	rig_open(&rig, 200);
-	rig.module.engine.parts = 3;
-	rig.module.slow_whole_us = 20000;
+	rig.module.engine.helpers = 5;
+	rig.module.alone_us = 20000;
+	cr_expect_eq(lists_of_200(10), 5, "both ways are tried");
+	cr_expect_eq(lists_of_200(24), 21, "and the other one now and then");
+	cr_expect_eq(rig.module.helpers, (5 + 21) * 2, "one for every 64 ioctls: %u", rig.module.helpers);
+	rig_close(&rig);
+}
+
+Test(batch, helpers_that_lose_time_are_left_alone_until_they_do_not)
+{
+	rig_open(&rig, 200);
+	rig.module.engine.helpers = 2;
+	rig.module.helped_us = 20000;
+	cr_expect_eq(lists_of_200(10), 5);
+	cr_expect_eq(lists_of_200(24), 3);
+	rig.module.helped_us = 0;
+	rig.module.alone_us = 10000;
+	cr_expect_eq(lists_of_200(48), 26, "three that are faster must be seen: the 6th, the 14th, the 22nd, and then 23 of 26");
+	rig_close(&rig);
+}
+
+Test(batch, a_single_slow_list_is_no_reason_to_do_without_helpers)
+{
+	rig_open(&rig, 200);
+	rig.module.engine.helpers = 2;
+	rig.module.alone_us = 10000;
 	lists_of_200(10);
-	cr_expect_eq(rig.module.cut, 9, "all but the first, by which it is known: %u", rig.module.cut);
-	cr_expect_eq(rig.module.parts, 1 + 9 * 3);
+	rig.module.helped_us = 40000;
+	lists_of_200(1);
+	rig.module.helped_us = 0;
+	cr_expect_eq(lists_of_200(8), 7);
 	rig_close(&rig);
 }
 
-Test(batch, parts_that_lose_time_are_left_alone_for_longer_and_longer)
+Test(batch, a_short_list_and_one_with_the_vm_in_it_or_without_order_have_no_helpers)
 {
-	rig_open(&rig, 200);
-	rig.module.engine.parts = 3;
-	rig.module.slow_parts_us = 20000;
-	lists_of_200(1 + 1 + 16 + 1 + 32 + 1);
-	cr_expect_eq(rig.module.cut, 3, "%u", rig.module.cut);
-	rig_close(&rig);
-}
-
-Test(batch, a_short_list_and_one_with_the_vm_in_it_are_not_cut)
-{
-	static struct kvm_mp_state states[200];
 	struct kvm_port_call calls[200];
 	struct kvm_irqchip chip = { 0 };
 
 	rig_open(&rig, 200);
-	rig.module.engine.parts = 3;
-	rig.module.slow_whole_us = 2000;
+	rig.module.engine.helpers = 2;
 	for (unsigned int i = 0; i < 3; i++) {
-		for (unsigned int v = 0; v < 200; v++)
-			calls[v] = (struct kvm_port_call){ KVM_TARGET_VCPU, v, KVM_GET_MP_STATE, &states[v], sizeof(states[v]), 1 };
+		states_of(calls, 200);
 		calls[150] = (struct kvm_port_call){ KVM_TARGET_VM, 0, KVM_GET_IRQCHIP, &chip, sizeof(chip), 1 };
 		kvm_list(&rig.port, calls, 200, KVM_LIST_ALL);
 		kvm_list(&rig.port, calls, 127, KVM_LIST_ALL);
+		calls[150] = calls[0];
+		kvm_list(&rig.port, calls, 200, KVM_LIST_ALL);
 	}
-	cr_expect_eq(rig.module.cut, 0);
+	cr_expect_eq(rig.module.submissions, 9);
+	cr_expect_eq(rig.module.helped, 0);
 	rig_close(&rig);
 }
 
@@ -428,7 +465,7 @@ Test(batch, a_child_makes_ioctls)
 
 Test(batch, a_device_that_answers_otherwise_is_not_the_module)
 {
-	struct module m = { .engine = { 1, submit, close_module } };
+	struct module m = { .engine = { 0, submit, close_module } };
 
 	cr_expect_eq(batch_check(&m.engine), 0);
 	m.broken = 1;

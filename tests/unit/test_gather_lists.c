@@ -67,7 +67,7 @@ static void close_both(void)
 
 Test(gather_lists, the_state_is_that_of_single_ioctls)
 {
-	static const unsigned int counts[] = { 1, 2, 63, 64, 65, 128, 255, 256, 300 };
+	static const unsigned int counts[] = { 1, 2, 64, 127, 128, 129, 255, 256, 257, 300 };
 
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
 		open_both(counts[i]);
@@ -113,8 +113,8 @@ Test(gather_lists, every_vcpu_is_asked_in_the_one_order_that_loses_nothing)
 	close_both();
 }
 
-/* mp_state, registers, deadlines and events for each 64 vCPUs; the chips. The clock is alone. */
-Test(gather_lists, a_step_is_one_list_for_64_vcpus)
+/* mp_state, registers, deadlines and events for each 128 vCPUs; the chips. The clock is alone. */
+Test(gather_lists, a_step_is_one_list_for_128_vcpus)
 {
 	const unsigned int n = 256;
 	struct irqchip_state s = state_of(n);
@@ -124,7 +124,7 @@ Test(gather_lists, a_step_is_one_list_for_64_vcpus)
 	open_both(n);
 	many.lvtt = 2U << 17 | 0x40;
 	cr_assert_eq(gather(&many, NULL, &s, &err), 0);
-	cr_expect_eq(many.nlists, 4 * 4 + 1);
+	cr_expect_eq(many.nlists, 4 * 2 + 1);
 	for (size_t i = 0; i < many.ncalls; i++)
 		alone += !many.calls[i].list;
 	cr_expect_eq(alone, 1);
@@ -156,10 +156,10 @@ Test(gather_lists, what_fails_is_named_as_by_single_ioctls)
 		{ KVM_GET_PIT2, 0, "KVM_GET_PIT2", true },
 		{ KVM_GET_CLOCK, 0, "KVM_GET_CLOCK", true },
 	};
-	static const uint32_t vcpus[] = { 0, 1, 63, 64, 69 };
+	static const uint32_t vcpus[] = { 0, 1, 127, 128, 133 };
 	static const int errors[] = { -EPERM, -ESRCH, -EIO };
 	const struct kvm_gather_options partial = { .partial = true };
-	const unsigned int n = 70;
+	const unsigned int n = 134;
 	struct irqchip_state s = state_of(n);
 
 	open_both(n);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef IRQSHIFT_BASE_MONOTONIC_H
+#define IRQSHIFT_BASE_MONOTONIC_H
+
+#include <stdint.h>
+#include <time.h>
+
+/* monotonic_ns - CLOCK_MONOTONIC in ns. */
+static inline int64_t monotonic_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+#endif
