@@ -5,13 +5,18 @@
 #include <stdint.h>
 #include <time.h>
 
-/* monotonic_ns - CLOCK_MONOTONIC in ns. */
+/* monotonic_ns/monotonic_ms - CLOCK_MONOTONIC. */
 static inline int64_t monotonic_ns(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static inline int64_t monotonic_ms(void)
+{
+	return monotonic_ns() / 1000000;
 }
 
 #endif

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/monotonic.h"
 #include "cli/cli.h"
 #include "cli/monitor.h"
 #include "kvm/event_threads.h"
@@ -34,14 +34,6 @@ static void catch_signals(void)
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
 }
 
 /* ---- threads ---- */
@@ -189,7 +181,7 @@ static int drain(struct watch *w, struct irqs_error *err)
 static void last_table(struct watch *w)
 {
 	const struct monitor_totals *s = monitor_totals(w->monitor);
-	uint64_t now = w->recording ? s->last : now_ns();
+	uint64_t now = w->recording ? s->last : (uint64_t)monotonic_ns();
 
 	monitor_interval(w->monitor, now);
 	w->tables += w->o->events && s->events && !w->o->json;
@@ -231,14 +223,14 @@ static int live(struct watch *w, int pidfd)
 	struct event_batch batch;
 	int status = IRQS_DONE, rc = 0;
 
-	w->began = now_ns();
+	w->began = (uint64_t)monotonic_ns();
 	next = w->began + interval;
 	monitor_interval(w->monitor, w->began);
 	while (!status && !rc && !interrupted && !has_ended(pidfd)) {
 		rc = event_source_read(w->source, LOOK_MS, &batch, &err);
 		if (!rc)
 			status = watch_take(w, &batch);
-		now = now_ns();
+		now = (uint64_t)monotonic_ns();
 		if (!status && !rc && now >= next) {
 			rc = watch_threads(w, &err);
 			monitor_interval(w->monitor, now);

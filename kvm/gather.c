@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "apic/lapic_rows.h"
+#include "base/monotonic.h"
 #include "kvm/extensions_priv.h"
 #include "kvm/timer_priv.h"
 
@@ -50,14 +51,6 @@ static int check_run(const struct gather *g, unsigned int i)
 	}
 }
 
-int64_t gather_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 uint32_t gather_bus_cycle(const struct gather *g)
 {
 	return g->options.bus_cycle_ns ? g->options.bus_cycle_ns : 1;
@@ -76,7 +69,7 @@ static int settle(const struct gather *g, unsigned int i)
 	struct lapic_state *s = &g->state->lapics[i];
 	int rc;
 
-	s->initial_count_load_time = gather_now_ns();
+	s->initial_count_load_time = monotonic_ns();
 	rc = gather_page(g, i);
 	return rc ? rc : let_settle(g, i);
 }

@@ -2,6 +2,7 @@
 #include <linux/kvm.h>
 #include <string.h>
 
+#include "base/monotonic.h"
 #include "kvm/gather_priv.h"
 
 enum { MASTER,
@@ -78,7 +79,7 @@ int gather_clock(const struct gather *g)
 	struct kvm_clock_data clock;
 	int rc;
 
-	reg_set(reg_find_name(&clock_chip, "cpu_clock_offset"), s, 0, (uint64_t)gather_now_ns());
+	reg_set(reg_find_name(&clock_chip, "cpu_clock_offset"), s, 0, (uint64_t)monotonic_ns());
 	if (!g->probe->clock)
 		return 0;
 	memset(&clock, 0, sizeof(clock));

@@ -49,9 +49,6 @@ struct gather {
 int gather_failed(const struct gather *g, int rc, const char *what, unsigned int vcpu);
 int gather_failed_vm(const struct gather *g, int rc, const char *what);
 
-/* gather_now_ns - CLOCK_MONOTONIC. */
-int64_t gather_now_ns(void);
-
 /* gather_bus_cycle - of the APIC timer, in ns. */
 uint32_t gather_bus_cycle(const struct gather *g);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "apic/lapic_rows.h"
+#include "base/monotonic.h"
 #include "kvm/extensions_priv.h"
 #include "kvm/gather_priv.h"
 #include "kvm/timer_priv.h"
@@ -203,7 +204,7 @@ static int take_lapic(const struct gather *g, unsigned int i, const struct gathe
 	else
 		rc = gather_page(g, i);
 	if (!rc && g->options.settle)
-		kvm_timer_merge_count(s, &before, gather_now_ns(), gather_bus_cycle(g));
+		kvm_timer_merge_count(s, &before, monotonic_ns(), gather_bus_cycle(g));
 	s->initial_count_load_time = 0;
 	return rc;
 }

@@ -7,20 +7,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/monotonic.h"
 #include "kvm/procfs_priv.h"
 
 #ifdef __x86_64__
 
 #define PATIENCE_NS 5000000 /* for a thread that waits for a disk or so, before its state is asked */
 #define STEP_NS 20000
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 static struct tracee *find_tracee(struct standstill *s, pid_t tid)
 {
@@ -94,13 +87,13 @@ static bool give_up(struct tracee *t)
 static int wait_all(struct standstill *s, unsigned int first)
 {
 	const struct timespec step = { 0, STEP_NS };
-	uint64_t begin = now_ns();
+	uint64_t begin = (uint64_t)monotonic_ns();
 
 	for (unsigned int i = first; i < s->ntracees; i++) {
 		struct tracee *t = &s->tracees[i];
 
 		for (tracee_look(t, false); t->state == TRACEE_RUNNING; tracee_look(t, false)) {
-			if (now_ns() - begin > PATIENCE_NS && give_up(t))
+			if ((uint64_t)monotonic_ns() - begin > PATIENCE_NS && give_up(t))
 				break;
 			nanosleep(&step, NULL);
 		}
@@ -129,7 +122,7 @@ static int stop_all(struct standstill *s)
 	unsigned int done = 0;
 	int rc = seize_all(s);
 
-	s->begin_ns = now_ns();
+	s->begin_ns = (uint64_t)monotonic_ns();
 	while (rc > 0) {
 		for (unsigned int i = done; i < s->ntracees; i++)
 			tracee_interrupt(&s->tracees[i]);
@@ -252,7 +245,7 @@ void standstill_end(struct standstill *s, uint64_t *ret_ns)
 		if (s->tracees[i].state == TRACEE_STOPPED || s->tracees[i].state == TRACEE_GONE)
 			tracee_release(&s->tracees[i]);
 	if (ret_ns)
-		*ret_ns = now_ns() - s->begin_ns;
+		*ret_ns = (uint64_t)monotonic_ns() - s->begin_ns;
 	/* Who ends this thread from now on does no harm: there is but waiting left, for those that have not stopped yet. */
 	back_to_normal(s);
 	for (unsigned int i = 0; i < s->ntracees; i++)

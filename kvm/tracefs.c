@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/monotonic.h"
 #include "kvm/tracefs_priv.h"
 
 /* Of the first pid namespace (include/linux/proc_ns.h): the tasks that events name are numbered there. */
@@ -47,14 +48,6 @@ struct watcher {
 	uint64_t lost, told_lost, rescanned;
 	bool all, missed, stopped, drained;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* ---- reading ---- */
 
@@ -167,7 +160,7 @@ static void forget_given(struct watcher *w)
 /* All buffers once. Return: 0 or -errno; @ret has what is in order. */
 static int round_of(struct watcher *w, struct event_batch *ret, struct irqs_error *reterr)
 {
-	uint64_t until = now_ns() - SETTLE_NS;
+	uint64_t until = (uint64_t)monotonic_ns() - SETTLE_NS;
 	size_t before;
 	int rc = 0;
 
@@ -198,7 +191,7 @@ static int round_of(struct watcher *w, struct event_batch *ret, struct irqs_erro
 
 static int rescan(struct watcher *w, struct irqs_error *reterr)
 {
-	uint64_t now = now_ns();
+	uint64_t now = (uint64_t)monotonic_ns();
 	int rc;
 
 	if (w->all || w->stopped || now - w->rescanned < RESCAN_NS)
@@ -212,7 +205,7 @@ static int read_events(struct event_source *s, int timeout_ms, struct event_batc
 {
 	struct watcher *w = (struct watcher *)s;
 	const struct timespec wait = { .tv_nsec = ROUND_NS };
-	uint64_t end = now_ns() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000000u;
+	uint64_t end = (uint64_t)monotonic_ns() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000000u;
 	int rc;
 
 	if (w->drained)
@@ -221,7 +214,7 @@ static int read_events(struct event_source *s, int timeout_ms, struct event_batc
 		rc = rescan(w, reterr);
 		if (!rc)
 			rc = round_of(w, ret, reterr);
-		if (rc || ret->count || ret->lost || w->stopped || now_ns() >= end)
+		if (rc || ret->count || ret->lost || w->stopped || (uint64_t)monotonic_ns() >= end)
 			return rc;
 	} while (!nanosleep(&wait, NULL));
 	return 0;
@@ -291,7 +284,7 @@ static int follow(struct watcher *w, const struct event_scope *scope, struct irq
 
 	w->tasks.pid = scope->pid;
 	w->all = scope->all;
-	w->rescanned = now_ns();
+	w->rescanned = (uint64_t)monotonic_ns();
 	if (w->all)
 		return 0;
 	rc = trace_write(&w->instance, "options/event-fork", "1", false, reterr);

@@ -7,10 +7,10 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/endian.h"
+#include "base/monotonic.h"
 #include "stream/address.h"
 #include "stream/return_path_priv.h"
 #include "stream/transport.h"
@@ -34,21 +34,13 @@ struct proxy {
 	int channels[CHANNELS];                        /* further connections of a source; -1: none */
 };
 
-static int64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 static void tell(struct proxy *p)
 {
 	struct proxy_status *s = &p->status;
 
 	relay_progress(p->opt->relay, &s->relay);
 	s->written = p->transport ? transport_written(p->transport, p->there) : 0;
-	s->elapsed_ms = (now_us() - p->start_us) / 1000;
+	s->elapsed_ms = (monotonic_ns() / 1000 - p->start_us) / 1000;
 	s->switchover_ack = p->answers.switchover_ack;
 	s->shut = p->answers.shut;
 	s->shut_value = p->answers.shut_value;
@@ -135,7 +127,7 @@ static void note_phase(struct proxy *p, int64_t before)
 	if (now.phase >= RELAY_DEVICES && p->devices_us < 0)
 		p->devices_us = before;
 	if (now.phase == RELAY_DONE && p->status.held_us < 0)
-		p->status.held_us = now_us() - p->devices_us;
+		p->status.held_us = monotonic_ns() / 1000 - p->devices_us;
 	if (now.phase != was || now.ram_started != ram_was_started)
 		tell(p);
 }
@@ -164,7 +156,7 @@ static int source_ended(struct proxy *p, struct iovec *ret, size_t *ret_n, struc
 {
 	int rc;
 
-	p->end_us = now_us();
+	p->end_us = monotonic_ns() / 1000;
 	relay_progress(p->opt->relay, &p->status.relay);
 	if (p->status.relay.phase < RELAY_DEVICES)
 		return irqs_fail(reterr, IRQS_SYSTEM, (int64_t)p->status.relay.bytes, NULL,
@@ -179,7 +171,7 @@ static int pass_there(void *ctx, const uint8_t *data, size_t len, struct iovec r
 		      struct irqs_error *reterr)
 {
 	struct proxy *p = ctx;
-	int64_t before = now_us();
+	int64_t before = monotonic_ns() / 1000;
 	int rc;
 
 	if (!len)
@@ -272,7 +264,7 @@ static int check_pause(struct proxy *p, struct irqs_error *reterr)
 	size_t n;
 	int rc;
 
-	if (p->status.relay.phase != RELAY_DEVICES || now_us() - p->last_us < (int64_t)PAUSE_MS * 1000 ||
+	if (p->status.relay.phase != RELAY_DEVICES || monotonic_ns() / 1000 - p->last_us < (int64_t)PAUSE_MS * 1000 ||
 	    transport_unwritten(p->transport, p->there))
 		return 0;
 	rc = relay_pause(p->opt->relay, pieces, &n, reterr);
@@ -285,7 +277,7 @@ static int check_pause(struct proxy *p, struct irqs_error *reterr)
 
 static bool is_over(const struct proxy *p)
 {
-	return p->end_us >= 0 && now_us() - p->end_us > (int64_t)CLOSE_MS * 1000 &&
+	return p->end_us >= 0 && monotonic_ns() / 1000 - p->end_us > (int64_t)CLOSE_MS * 1000 &&
 	       !transport_unwritten(p->transport, p->there);
 }
 
@@ -326,7 +318,7 @@ int proxy_run(const struct proxy_options *opt, struct irqs_error *reterr)
 	struct proxy p = {
 		.opt = opt,
 		.status = { .held_us = -1 },
-		.start_us = now_us(),
+		.start_us = monotonic_ns() / 1000,
 		.devices_us = -1,
 		.end_us = -1,
 		.channels = { -1, -1, -1, -1 },

@@ -14,22 +14,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/monotonic.h"
+
 #define MAX_ARGS 64
 
 /* Where an inherited descriptor is in the child. */
 #define INHERITED_FD 3
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 int qemu_child_left_ms(const struct qemu_child *c)
 {
-	int64_t left = c->deadline_ms - now_ms();
+	int64_t left = c->deadline_ms - monotonic_ms();
 
 	return left > 0 ? (int)left : 0;
 }
@@ -151,7 +145,7 @@ int qemu_child_start(struct qemu_child *c, const struct qemu_run_options *opt, c
 	close(fds[REPORT_CHILD]);
 	c->talk = fds[TALK];
 	c->complaints = fds[COMPLAINTS];
-	c->deadline_ms = now_ms() + (int64_t)(opt->limit ? opt->limit : QEMU_RUN_LIMIT) * 1000;
+	c->deadline_ms = monotonic_ms() + (int64_t)(opt->limit ? opt->limit : QEMU_RUN_LIMIT) * 1000;
 	do
 		n = read(fds[REPORT], &failure, sizeof(failure));
 	while (n < 0 && errno == EINTR);

@@ -8,16 +8,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
+#include "base/monotonic.h"
 
 /* Until @fd is ready for @events, or the deadline. */
 static int wait_for(const struct qmp *q, int fd, short events, struct irqs_error *reterr)
@@ -27,7 +20,7 @@ static int wait_for(const struct qmp *q, int fd, short events, struct irqs_error
 	int n;
 
 	do {
-		left = q->deadline_ms - now_ms();
+		left = q->deadline_ms - monotonic_ms();
 		n = left > 0 ? poll(&p, 1, left > 1000000 ? 1000000 : (int)left) : 0;
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
@@ -154,7 +147,7 @@ int qmp_open(struct qmp *q, int to, int from, int timeout_ms, struct irqs_error 
 	json_t *greeting = NULL;
 	int rc;
 
-	*q = (struct qmp){ .in = to, .out = from, .deadline_ms = now_ms() + timeout_ms };
+	*q = (struct qmp){ .in = to, .out = from, .deadline_ms = monotonic_ms() + timeout_ms };
 	rc = read_object(q, &greeting, reterr);
 	if (!rc) {
 		q->version = json_incref(json_object_get(json_object_get(greeting, "QMP"), "version"));
@@ -176,7 +169,7 @@ static int connect_until(int fd, const struct sockaddr_un *addr, int64_t deadlin
 	while (connect(fd, (const struct sockaddr *)addr, sizeof(*addr))) {
 		if (errno != EAGAIN && errno != EINTR)
 			return irqs_fail_errno(reterr, errno, "cannot connect");
-		if (now_ms() >= deadline_ms)
+		if (monotonic_ms() >= deadline_ms)
 			return irqs_fail_errno(reterr, ETIMEDOUT, "QEMU does not answer");
 		poll(NULL, 0, 20);
 	}
@@ -186,7 +179,7 @@ static int connect_until(int fd, const struct sockaddr_un *addr, int64_t deadlin
 int qmp_connect(struct qmp *q, const char *path, int timeout_ms, struct irqs_error *reterr)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int64_t deadline_ms = now_ms() + timeout_ms;
+	int64_t deadline_ms = monotonic_ms() + timeout_ms;
 	int fd, rc;
 
 	if (strlen(path) >= sizeof(addr.sun_path))
@@ -198,7 +191,7 @@ int qmp_connect(struct qmp *q, const char *path, int timeout_ms, struct irqs_err
 		return irqs_fail_errno(reterr, errno, "a socket");
 	rc = connect_until(fd, &addr, deadline_ms, reterr);
 	if (!rc)
-		rc = qmp_open(q, fd, fd, (int)(deadline_ms - now_ms()), reterr);
+		rc = qmp_open(q, fd, fd, (int)(deadline_ms - monotonic_ms()), reterr);
 	if (rc)
 		close(fd);
 	else

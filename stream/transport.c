@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/monotonic.h"
 #include "stream/transport_priv.h"
 
 #define BUFFERS_DEFAULT 8u
@@ -182,18 +182,10 @@ static int pump_all(struct transport *t, bool *ret_ended)
 	return rc;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Return: 1 when the time is over, 0, -errno. */
 static int turn(struct transport *t, int64_t deadline)
 {
-	int64_t left = deadline < 0 ? -1 : deadline - now_ms();
+	int64_t left = deadline < 0 ? -1 : deadline - monotonic_ms();
 	struct transport_op *op;
 	int rc = t->engine->wait(t->state, left < 0 ? (deadline < 0 ? -1 : 0) : (int)left, &op);
 
@@ -201,12 +193,12 @@ static int turn(struct transport *t, int64_t deadline)
 		return irqs_fail_errno(t->reterr, -rc, "cannot wait for input or output");
 	if (op)
 		rc = op_done(op);
-	return rc ? rc : deadline >= 0 && now_ms() >= deadline;
+	return rc ? rc : deadline >= 0 && monotonic_ms() >= deadline;
 }
 
 int transport_run(struct transport *t, int timeout_ms, struct irqs_error *reterr)
 {
-	int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+	int64_t deadline = timeout_ms < 0 ? -1 : monotonic_ms() + timeout_ms;
 	bool ended = false, late = false;
 	int rc = 0;
 
