@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* monotonic_ns/monotonic_ms - CLOCK_MONOTONIC. */
+/* monotonic_ns/monotonic_ms/monotonic_s - CLOCK_MONOTONIC. */
 static inline int64_t monotonic_ns(void)
 {
 	struct timespec t;
@@ -17,6 +17,11 @@ static inline int64_t monotonic_ns(void)
 static inline int64_t monotonic_ms(void)
 {
 	return monotonic_ns() / 1000000;
+}
+
+static inline double monotonic_s(void)
+{
+	return (double)monotonic_ns() * 1e-9;
 }
 
 #endif

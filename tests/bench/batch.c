@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/monotonic.h"
 #include "kvm/batch.h"
 #include "kvm/gather.h"
 #include "kvm/own.h"
@@ -50,12 +51,12 @@ static double timed(struct bench *b, struct kvm_batch *batch, work_fn *work)
 	double begin;
 
 	kvm_own_use(&b->own, batch);
-	begin = now_s();
+	begin = monotonic_s();
 	if (work(b) < 0) {
 		fprintf(stderr, "batch: an ioctl failed\n");
 		exit(1);
 	}
-	return now_s() - begin;
+	return monotonic_s() - begin;
 }
 
 static void measure(struct bench *b, const char *what, work_fn *work, unsigned int rounds)

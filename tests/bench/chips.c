@@ -13,9 +13,9 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/monotonic.h"
 #include "userspace/ioapic_model.h"
 #include "userspace/lapic_model.h"
 
@@ -152,14 +152,6 @@ static void make(struct machine *m, bool kernel)
 	make_models(m);
 }
 
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* TIMES writes; in ns each. */
 static double loop(struct machine *m, uint32_t address, uint32_t value)
 {
@@ -168,7 +160,7 @@ static double loop(struct machine *m, uint32_t address, uint32_t value)
 
 	must(!ioctl(m->vcpu, KVM_SET_REGS, &regs), "KVM_SET_REGS");
 	m->exits = 0;
-	start = now_s();
+	start = monotonic_s();
 	for (;;) {
 		must(!ioctl(m->vcpu, KVM_RUN, 0), "KVM_RUN");
 		if (m->run->exit_reason != KVM_EXIT_MMIO)
@@ -176,7 +168,7 @@ static double loop(struct machine *m, uint32_t address, uint32_t value)
 		answer(m);
 	}
 	must(m->run->exit_reason == KVM_EXIT_IO && m->exits == (m->kernel ? 0 : TIMES), "the guest's loop");
-	return (now_s() - start) * 1e9 / TIMES;
+	return (monotonic_s() - start) * 1e9 / TIMES;
 }
 
 /* ---- the table ---- */

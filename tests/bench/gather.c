@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "base/monotonic.h"
 #include "kvm/gather.h"
 #include "kvm/own.h"
 #include "tests/bench/vm.h"
@@ -100,14 +101,14 @@ int main(int argc, char **argv)
 	}
 	kvm_own_init(&r.own, vm, vcpus, ids, n);
 	for (unsigned int i = 0; i < rounds; i++) {
-		double a = now_s(), b;
+		double a = monotonic_s(), b;
 
 		bare(&r);
-		b = now_s();
+		b = monotonic_s();
 		if (kvm_gather(&r.own.port, &probe, NULL, &s, &err))
 			return 1;
 		theirs[i] = b - a;
-		ours[i] = now_s() - b;
+		ours[i] = monotonic_s() - b;
 		ratios[i] = ours[i] / theirs[i];
 	}
 	printf("gather of %u vCPUs, %zu ioctls: %.3f ms; the bare ioctls: %.3f ms; ratio %.3f\n", n, r.ncalls,

@@ -11,13 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
+#include "base/monotonic.h"
 
 static double seconds(const struct timeval *t)
 {
@@ -35,7 +29,7 @@ static void child(char **argv)
 int main(int argc, char **argv)
 {
 	struct rusage use;
-	double start = now_s();
+	double start = monotonic_s();
 	int status;
 	pid_t pid;
 
@@ -50,6 +44,6 @@ int main(int argc, char **argv)
 		perror("measure");
 		return 1;
 	}
-	dprintf(3, "%.6f %ld %.6f\n", now_s() - start, use.ru_maxrss, seconds(&use.ru_utime) + seconds(&use.ru_stime));
+	dprintf(3, "%.6f %ld %.6f\n", monotonic_s() - start, use.ru_maxrss, seconds(&use.ru_utime) + seconds(&use.ru_stime));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/monotonic.h"
 #include "userspace/ioapic_model.h"
 #include "userspace/lapic_model.h"
 #include "userspace/pic_model.h"
@@ -27,14 +28,6 @@ struct machine {
 	int64_t now;
 	unsigned int vectors;
 };
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void on_intr(void *opaque, bool level)
 {
@@ -330,10 +323,10 @@ static double best_ns(void (*run)(struct machine *m))
 		double start, ns;
 
 		setup(&m);
-		start = now_s();
+		start = monotonic_s();
 		for (unsigned int i = 0; i < TIMES; i++)
 			run(&m);
-		ns = (now_s() - start) * 1e9 / TIMES;
+		ns = (monotonic_s() - start) * 1e9 / TIMES;
 		if (!round || ns < best)
 			best = ns;
 	}

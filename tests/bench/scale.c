@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "apic/registry.h"
+#include "base/monotonic.h"
 #include "filters/filter.h"
 #include "stream/qemu.h"
 #include "tests/bench/machine.h"
@@ -27,14 +27,6 @@ enum step { BUILD,
 struct sample {
 	double seconds[ROUNDS];
 };
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* How a tree comes to be; what qemu_stream_deinit() releases. */
 typedef void build_fn(struct qemu_stream *s, const struct machine *m, int stream);
@@ -104,14 +96,14 @@ static size_t run_round(const struct saved_machine *from, build_fn *build, struc
 	double t[NSTEPS];
 	size_t bytes;
 
-	t[BUILD] = now_s();
+	t[BUILD] = monotonic_s();
 	build(&s, &from->m, from->stream);
-	t[FILTER] = now_s();
+	t[FILTER] = monotonic_s();
 	convert(&s);
-	t[WRITE] = now_s();
+	t[WRITE] = monotonic_s();
 	if (qemu_stream_write(&s, null, &err))
 		die("write", &err);
-	t[TOTAL] = now_s();
+	t[TOTAL] = monotonic_s();
 	bytes = vms_tree_memory(&s.tree);
 	for (int i = BUILD; i < TOTAL; i++)
 		samples[i].seconds[round] = t[i + 1] - t[i];

@@ -3,7 +3,6 @@
 #include <linux/kvm.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <time.h>
 
 #include "tests/bench/vm.h"
 
@@ -12,14 +11,6 @@ void *must(void *p)
 	if (!p)
 		exit(1);
 	return p;
-}
-
-double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 static int by_value(const void *a, const void *b)

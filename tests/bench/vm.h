@@ -12,8 +12,6 @@ int make_vm(unsigned int n, int *vcpus, uint32_t *ids);
 /* must - what was allocated; ends the program where nothing was. */
 void *must(void *p);
 
-double now_s(void);
-
 /* median - sorts @v. */
 double median(double *v, size_t n);
 

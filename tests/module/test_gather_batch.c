@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/monotonic.h"
 #include "kvm/batch.h"
 #include "kvm/restore.h"
 #include "lab.h"
@@ -335,14 +335,6 @@ Test(module_gather, a_child_is_served_by_ioctls)
 
 /* ---- how long ---- */
 
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static int by_value(const void *a, const void *b)
 {
 	double d = *(const double *)a - *(const double *)b;
@@ -363,15 +355,15 @@ Test(module_gather, what_a_batch_takes_is_said)
 		cr_skip("no right to /dev/irqshift");
 	vm_open(vm, (struct vm_config){ .mode = IRQCHIP_FULL, .nvcpus = 256 });
 	for (int i = 0; i < 15; i++) {
-		double begin = now_s(), took;
+		double begin = monotonic_s(), took;
 
 		kvm_own_use(&vm->own, NULL);
 		cr_assert_eq(kvm_gather(vm->port, &vm->probe, NULL, &s, NULL), 0);
-		took = now_s() - begin;
+		took = monotonic_s() - begin;
 		kvm_own_use(&vm->own, batch);
-		begin = now_s();
+		begin = monotonic_s();
 		cr_assert_eq(kvm_gather(vm->port, &vm->probe, NULL, &s, NULL), 0);
-		ratios[i] = (now_s() - begin) / took;
+		ratios[i] = (monotonic_s() - begin) / took;
 	}
 	qsort(ratios, 15, sizeof(ratios[0]), by_value);
 	printf("seen: a gather of 256 vCPUs by batches takes %.3f of one by ioctls (median)\n", ratios[7]);

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/monotonic.h"
 #include "stream/in_place.h"
 #include "tests/unit/inject.h"
 #include "tests/unit/stream_builder.h"
@@ -379,14 +380,6 @@ Test(in_place_crash, a_recovery_that_is_cut_short_can_be_done_again_either_way)
 	}
 }
 
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static pid_t start(const struct conversion *c)
 {
 	const char *const *argv = arguments(c, NULL);
@@ -407,10 +400,10 @@ static double time_one(const struct conversion *c)
 	int status;
 
 	write_file(file, &c->old);
-	begin = now_s();
+	begin = monotonic_s();
 	cr_assert_gt(waitpid(start(c), &status, 0), 0);
 	cr_assert(WIFEXITED(status) && !WEXITSTATUS(status));
-	return now_s() - begin;
+	return monotonic_s() - begin;
 }
 
 TestSuite(in_place_crash_on_disk, .init = setup_on_disk, .fini = teardown, .timeout = 3600);
