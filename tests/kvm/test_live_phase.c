@@ -41,7 +41,7 @@ static void stop_for_a_moment(void)
 {
 	pthread_mutex_lock(&live.vmm->move_lock);
 	vmm_stop(live.vmm);
-	clock_start(live.vmm);
+	clock_start(live.vmm, timer_host_ns());
 	vmm_go(live.vmm);
 	pthread_mutex_unlock(&live.vmm->move_lock);
 }

@@ -237,13 +237,25 @@ void clock_stop(struct vmm *v)
 	pthread_mutex_unlock(&v->clock_lock);
 }
 
-void clock_start(struct vmm *v)
+void clock_start(struct vmm *v, int64_t host_ns)
 {
 	pthread_mutex_lock(&v->clock_lock);
-	if (v->stopped_at >= 0)
-		v->clock_offset = timer_host_ns() - v->stopped_at;
+	if (v->stopped_at >= 0) {
+		v->clock_offset = host_ns - v->stopped_at;
+		v->started_at = host_ns;
+	}
 	v->stopped_at = -1;
 	pthread_mutex_unlock(&v->clock_lock);
+}
+
+uint64_t clock_started(struct vmm *v)
+{
+	int64_t ns;
+
+	pthread_mutex_lock(&v->clock_lock);
+	ns = v->stopped_at >= 0 ? 0 : timer_host_ns() - v->started_at;
+	pthread_mutex_unlock(&v->clock_lock);
+	return (uint64_t)ns;
 }
 
 void vmm_stop(struct vmm *v)
@@ -259,7 +271,7 @@ void vmm_stop(struct vmm *v)
 
 void vmm_go(struct vmm *v)
 {
-	clock_start(v);
+	clock_start(v, timer_host_ns());
 	v->stopping = false;
 	pthread_cond_broadcast(&v->go_cond);
 	pthread_cond_broadcast(&v->timer_cond);

@@ -93,6 +93,7 @@ struct vmm {
 	pthread_mutex_t clock_lock;
 	int64_t clock_offset; /* host's CLOCK_MONOTONIC less the machine's time */
 	int64_t stopped_at;   /* machine's time while it stands still, or -1 */
+	int64_t started_at;   /* host's time when it last went on */
 
 	/*
 	 * For tests: called in a move when all vCPUs are out of the guest, before anything is read; and before the new VM is
@@ -173,12 +174,14 @@ void timer_clear(struct vmm *v);
 int64_t timer_host_ns(void);
 
 /*
- * clock_stop - from now on the machine's clock stands still; again: it did not until now. clock_start - it goes on.
+ * clock_stop - from now on the machine's clock stands still; again: it did not until now. clock_start - it goes on, and has
+ * done so since @host_ns; again: nothing. clock_started - for how many ns it has gone on, 0 while it stands still.
  *
  * A LAPIC in KVM counts until it is read, and again from when it is written: the clock goes on until all are read (what
  * they counted less is taken off), and again from when the first is written.
  */
 void clock_stop(struct vmm *v);
-void clock_start(struct vmm *v);
+void clock_start(struct vmm *v, int64_t host_ns);
+uint64_t clock_started(struct vmm *v);
 
 #endif

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "apic/lapic.h"
 #include "tests/vmm/engine.h"
 
 #define MAX_LEAVES 256
@@ -181,19 +182,49 @@ static int add_vcpu(struct kvm_side *side, unsigned int i, struct irqs_error *re
 	return 0;
 }
 
-/* The timers of a LAPIC go on with its page. */
+/* The host's time of an ioctl is that of its middle: when KVM looks at its own clock is not known better. */
+static int call_at(struct kvm_port *port, unsigned int vcpu, unsigned long request, void *arg, size_t size, int64_t *at)
+{
+	struct kvm_side *side = (struct kvm_side *)port;
+	int64_t begin = timer_host_ns();
+	int rc = side->call(port, KVM_TARGET_VCPU, vcpu, request, arg, size);
+
+	*at = begin + (timer_host_ns() - begin) / 2;
+	return rc;
+}
+
+/* The clock goes on with the first page. What the timers of the others would have counted since is taken off. */
+static int set_lapic(struct kvm_port *port, unsigned int vcpu, const struct kvm_lapic_state *page)
+{
+	struct kvm_side *side = (struct kvm_side *)port;
+	struct kvm_lapic_state now = *page;
+	uint32_t tdcr, left;
+	int64_t at;
+	int rc;
+
+	memcpy(&tdcr, now.regs + LAPIC_TDCR, sizeof(tdcr));
+	memcpy(&left, now.regs + LAPIC_TMCCT, sizeof(left));
+	if (left) {
+		uint64_t since = clock_started(side->vmm) / lapic_divide(tdcr);
+
+		left = since < left ? left - (uint32_t)since : 1;
+	}
+	memcpy(now.regs + LAPIC_TMCCT, &left, sizeof(left));
+	rc = call_at(port, vcpu, KVM_SET_LAPIC, &now, sizeof(now), &at);
+	clock_start(side->vmm, at);
+	return rc;
+}
+
 static int timed_call(struct kvm_port *port, enum kvm_target target, unsigned int vcpu, unsigned long request, void *arg,
 		      size_t size)
 {
 	struct kvm_side *side = (struct kvm_side *)port;
-	int rc;
 
 	if (target == KVM_TARGET_VCPU && request == KVM_SET_LAPIC)
-		clock_start(side->vmm);
-	rc = side->call(port, target, vcpu, request, arg, size);
+		return set_lapic(port, vcpu, arg);
 	if (target == KVM_TARGET_VCPU && request == KVM_GET_LAPIC)
-		side->lapic_read_at[vcpu] = timer_host_ns();
-	return rc;
+		return call_at(port, vcpu, request, arg, size, &side->lapic_read_at[vcpu]);
+	return side->call(port, target, vcpu, request, arg, size);
 }
 
 static int fill(struct kvm_side *side, struct irqs_error *reterr)
