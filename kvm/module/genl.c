@@ -82,7 +82,6 @@ struct genl_family irqshift_family = {
 	.n_ops = ARRAY_SIZE(ops),
 	.mcgrps = groups,
 	.n_mcgrps = ARRAY_SIZE(groups),
-	.resv_start_op = IRQSHIFT_GENL_COMMANDS,
 };
 
 int irqshift_genl_init(void)
