@@ -3,6 +3,8 @@
 #ifndef IRQSHIFT_COMPAT_H
 #define IRQSHIFT_COMPAT_H
 
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <net/genetlink.h>
 
 #include "config.h"
@@ -35,6 +37,16 @@ static inline void compat_uring_done(struct io_uring_cmd *cmd, int result, unsig
 	io_uring_cmd_done(cmd, result, issue_flags);
 #else
 	io_uring_cmd_done(cmd, result, 0, issue_flags);
+#endif
+}
+
+/* A reference to a file that is not freed meanwhile, but may be at its end: NULL then. */
+static inline struct file *compat_get_file(struct file **file)
+{
+#ifdef HAVE_GET_FILE_ACTIVE
+	return get_file_active(file);
+#else
+	return *file && get_file_rcu(*file) ? *file : NULL;
 #endif
 }
 

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/module.h>
+#include <linux/net.h>
 #include <net/genetlink.h>
 #include <net/sock.h>
 
+#include "compat.h"
 #include "module.h"
 #include "subscription.h"
 
@@ -46,20 +50,54 @@ static struct sk_buff *message(const struct subscription *s, unsigned int n)
 	return skb;
 }
 
-/* Of a group nobody may be a member, and each member looks after itself. */
-static int send(const struct subscription *s, unsigned int n)
+/* The file of a socket, to be given to fput(); NULL when it is being closed. */
+static struct file *file_of(struct sock *sock)
+{
+	struct file *file = NULL;
+
+	read_lock_bh(&sock->sk_callback_lock); /* a socket that it belongs to is not freed, nor is the socket's file */
+	if (sock->sk_socket)
+		file = compat_get_file(&sock->sk_socket->file);
+	read_unlock_bh(&sock->sk_callback_lock);
+	return file;
+}
+
+/*
+ * Messages go by the socket's number, which anybody may take as soon as it is closed, without a right to what is in them. It
+ * is not closed while its file is held.
+ */
+static int send_to_socket(const struct subscription *s, unsigned int n)
+{
+	struct file *file = file_of(s->sock);
+	struct sk_buff *skb;
+	int ret = -ENOMEM;
+
+	if (!file)
+		return -ENOTCONN;
+	skb = message(s, n);
+	if (skb)
+		ret = genlmsg_unicast(sock_net(s->sock), skb, s->portid);
+	fput(file);
+	return ret;
+}
+
+/* Nobody may be a member, and each member looks after itself. */
+static int send_to_group(const struct subscription *s, unsigned int n)
 {
 	struct sk_buff *skb;
 
-	if (s->group && !genl_has_listeners(&irqshift_family, &init_net, IRQSHIFT_GROUP_EVENTS))
+	if (!genl_has_listeners(&irqshift_family, &init_net, IRQSHIFT_GROUP_EVENTS))
 		return 0;
 	skb = message(s, n);
 	if (!skb)
 		return -ENOMEM;
-	if (!s->group)
-		return genlmsg_unicast(sock_net(s->sock), skb, s->portid);
 	genlmsg_multicast(&irqshift_family, skb, 0, IRQSHIFT_GROUP_EVENTS, GFP_KERNEL);
 	return 0;
+}
+
+static int send(const struct subscription *s, unsigned int n)
+{
+	return s->group ? send_to_group(s, n) : send_to_socket(s, n);
 }
 
 /* drain - until there is nothing more: 0, or until nothing more can be sent for now: -errno */

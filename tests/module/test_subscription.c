@@ -4,12 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -287,6 +291,67 @@ Test(subscription, unloading_the_module_tells_subscribers, .init = make_bed, .ti
 	cr_expect_eq(s.wrong, 0);
 	cr_expect_eq(s.total, s.n + s.dropped);
 	subscriber_close(&s);
+}
+
+/* Somebody who waits for the number of a socket to be free, and for what is sent to it then. */
+struct thief {
+	pthread_t thread;
+	struct sockaddr_nl port;
+	bool bound;
+	unsigned int messages;
+	_Atomic bool stop;
+};
+
+static void *take_port(void *arg)
+{
+	struct thief *t = arg;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char bytes[8192];
+
+	while (!t->bound && !t->stop)
+		t->bound = !bind(fd, (struct sockaddr *)&t->port, sizeof(t->port));
+	while (t->bound && poll(&p, 1, 100) > 0 && recv(fd, bytes, sizeof(bytes), 0) > 0)
+		t->messages++;
+	close(fd);
+	return NULL;
+}
+
+static void close_before_a_thief(struct thief *t)
+{
+	struct subscriber s, *all[] = { &s };
+	socklen_t length = sizeof(t->port);
+
+	subscriber_start(&s, &(struct subscriber_options){ .buffer = IRQSHIFT_BUFFER_MAX });
+	cr_assert_eq(getsockname(s.genl.fd, (struct sockaddr *)&t->port, &length), 0);
+	cr_assert_eq(pthread_create(&t->thread, NULL, take_port, t), 0);
+	subscribers_await(all, 1, &s, 50);
+	subscriber_close(&s);
+	lab_sleep_us(100000);
+	t->stop = true;
+	cr_assert_eq(pthread_join(t->thread, NULL), 0);
+}
+
+/* Anybody may take the number of a socket that was closed. */
+Test(subscription, what_was_meant_for_a_closed_socket_goes_to_nobody, .init = make_bed, .timeout = 60)
+{
+	unsigned int rounds = lab_count(100, 10), bound = 0, messages = 0;
+
+	lab_root_only();
+	cr_assert_eq(busy_vm_open(&vm, 1), 0);
+	cr_assert_eq(busy_vm_run(&vm), 0);
+	for (unsigned int i = 0; i < rounds; i++) {
+		struct thief t = { 0 };
+
+		close_before_a_thief(&t);
+		bound += t.bound;
+		messages += t.messages;
+	}
+	busy_vm_halt(&vm);
+	busy_vm_close(&vm);
+	printf("seen %u of %u numbers of closed sockets taken by somebody else\n", bound, rounds);
+	cr_expect_gt(bound, 0);
+	cr_expect_eq(messages, 0, "%u messages of events", messages);
 }
 
 /* kvm.ko, kvm-amd.ko in loading order, by $IRQSHIFT_KVM_KOS. */
