@@ -295,12 +295,39 @@ static struct netlink_stream *stream_of(struct netlink_inbox *in, uint32_t port)
 }
 
 /* Of a subscription of somebody else, what was before its first message here is not missed. */
-static struct netlink_stream *begin(struct netlink_inbox *in, uint32_t port, uint64_t seq, uint64_t dropped)
+static void begin(struct netlink_inbox *in, struct netlink_stream *s, uint32_t port, uint64_t seq, uint64_t dropped)
 {
-	struct netlink_stream *s = in->nstreams < NETLINK_STREAMS_MAX ? &in->streams[in->nstreams++] : NULL;
+	*s = port == in->own ? (struct netlink_stream){ .port = port } : (struct netlink_stream){ port, seq, dropped };
+}
 
-	if (s)
-		*s = port == in->own ? (struct netlink_stream){ .port = port } : (struct netlink_stream){ port, seq, dropped };
+/* Where there is no room, one is forgotten whose end this socket has missed, or that is heard again. */
+static struct netlink_stream *make(struct netlink_inbox *in)
+{
+	struct netlink_stream *s;
+
+	if (in->nstreams < NETLINK_STREAMS_MAX)
+		return &in->streams[in->nstreams++];
+	do
+		s = &in->streams[in->forgotten++ % NETLINK_STREAMS_MAX];
+	while (s->port == in->own);
+	return s;
+}
+
+static bool goes_back(const struct netlink_stream *s, uint64_t seq, uint64_t dropped)
+{
+	return seq < s->next || dropped < s->dropped;
+}
+
+/* What somebody else's port says is another subscription when it goes back: the end of the one before was missed. */
+static struct netlink_stream *stream_for(struct netlink_inbox *in, uint32_t port, uint64_t seq, uint64_t dropped)
+{
+	struct netlink_stream *s = stream_of(in, port);
+
+	if (s && (port == in->own || !goes_back(s, seq, dropped)))
+		return s;
+	if (!s)
+		s = make(in);
+	begin(in, s, port, seq, dropped);
 	return s;
 }
 
@@ -312,11 +339,12 @@ static void end(struct netlink_inbox *in, struct netlink_stream *s)
 
 static int count(struct netlink_inbox *in, uint32_t port, uint64_t seq, uint64_t dropped, size_t n)
 {
-	struct netlink_stream *s = stream_of(in, port);
+	struct netlink_stream *s;
 
-	if (!s)
-		s = begin(in, port, seq, dropped);
-	if (!s || seq < s->next || dropped < s->dropped || dropped > seq || seq > UINT64_MAX - n)
+	if (dropped > seq || seq > UINT64_MAX - n)
+		return -EBADMSG;
+	s = stream_for(in, port, seq, dropped);
+	if (goes_back(s, seq, dropped))
 		return -EBADMSG;
 	in->missed += seq - s->next;
 	in->received += n;

@@ -38,8 +38,8 @@ struct netlink_stream {
 	uint64_t dropped;
 };
 
-/* The module has no more. */
-#define NETLINK_STREAMS_MAX 64
+/* The module has no more at a time. */
+#define NETLINK_STREAMS_MAX IRQSHIFT_SUBSCRIPTIONS_MAX
 
 /* Events of a socket, from message to message. */
 struct netlink_inbox {
@@ -48,7 +48,7 @@ struct netlink_inbox {
 	uint32_t own; /* the port of this socket: what it subscribed to begins with number 0 */
 	bool ended;   /* the subscription of that port has */
 	struct netlink_stream streams[NETLINK_STREAMS_MAX];
-	unsigned int nstreams;
+	unsigned int nstreams, forgotten;
 	uint64_t received, missed, dropped;
 };
 

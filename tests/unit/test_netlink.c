@@ -357,6 +357,29 @@ Test(netlink, a_subscription_begins_anew_behind_its_end, .init = begin)
 	free(inbox.events);
 }
 
+/* Its end was missed, and the port is another process's by now. */
+Test(netlink, a_subscription_of_somebody_else_may_begin_anew_without_an_end, .init = begin)
+{
+	cr_expect_eq(receive(1, 1000, 5, 10, 0), 0);
+	cr_expect_eq(receive(1, 0, 0, 10, 0), 0);
+	cr_expect_eq(receive(1, 12, 0, 10, 0), 0);
+	cr_expect_eq(receive(1, 22, 0, 10, 0), 0);
+	cr_expect_eq(inbox.received, 40);
+	cr_expect_eq(inbox.missed, 2);
+	cr_expect_eq(inbox.nstreams, 1);
+	free(inbox.events);
+}
+
+Test(netlink, subscriptions_whose_end_was_missed_are_forgotten, .init = begin)
+{
+	cr_expect_eq(receive(PORT, 0, 0, 1, 0), 0);
+	for (uint32_t port = PORT + 1; port <= PORT + 5 * NETLINK_STREAMS_MAX; port++)
+		cr_assert_eq(receive(port, 7, 0, 1, 0), 0, "port %u", port);
+	cr_expect_eq(receive(PORT, 3, 0, 1, 0), 0);
+	cr_expect_eq(inbox.missed, 2, "its own is not forgotten");
+	free(inbox.events);
+}
+
 Test(netlink, events_of_a_later_module_are_counted_and_left_out, .init = begin)
 {
 	cr_expect_eq(receive(PORT, 0, 0, 10, IRQSHIFT_EVENT_TYPES), 0);
