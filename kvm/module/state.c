@@ -25,12 +25,6 @@ const struct nla_policy irqshift_state_policy[IRQSHIFT_A_COUNT] = {
 	[IRQSHIFT_A_ENTRY] = NLA_POLICY_NESTED(entry_policy),
 };
 
-struct request {
-	struct file *proof;
-	unsigned int n;
-	struct foreign_call calls[IRQSHIFT_STATE_ENTRIES_MAX];
-};
-
 /* Data that is not there is zeroes; an array has to be there. */
 static int read_data(struct foreign_call *call, const struct nlattr *data)
 {
@@ -59,7 +53,7 @@ static int read_file(struct foreign_call *call, unsigned int fd, const struct fi
 	return command_allowed(call->command, call->file, 0);
 }
 
-static int read_entry(struct request *request, const struct nlattr *entry, struct genl_info *info)
+static int read_entry(struct foreign *request, const struct nlattr *entry, struct genl_info *info)
 {
 	struct nlattr *tb[IRQSHIFT_A_COUNT];
 	struct foreign_call *call;
@@ -79,7 +73,7 @@ static int read_entry(struct request *request, const struct nlattr *entry, struc
 	return err ? err : read_data(call, tb[IRQSHIFT_A_DATA]);
 }
 
-static int read_request(struct request *request, struct genl_info *info)
+static int read_request(struct foreign *request, struct genl_info *info)
 {
 	const struct nlattr *attr;
 	struct file *proof;
@@ -120,7 +114,7 @@ static int put_entry(struct sk_buff *skb, const struct foreign_call *call)
 	return 0;
 }
 
-static int answer(const struct request *request, struct genl_info *info)
+static int answer(const struct foreign *request, struct genl_info *info)
 {
 	size_t size = 0;
 	struct sk_buff *skb;
@@ -144,36 +138,20 @@ static int answer(const struct request *request, struct genl_info *info)
 	return genlmsg_reply(skb, info);
 }
 
-static void request_free(struct request *request)
-{
-	while (request->n--) {
-		kfree(request->calls[request->n].data);
-		if (request->calls[request->n].file)
-			fput(request->calls[request->n].file);
-	}
-	if (request->proof)
-		fput(request->proof);
-	kfree(request);
-}
-
 /* The VMs all have the memory of the proof, and their files hold it. */
-static int run(struct request *request)
-{
-	return foreign_run(access_vm(request->calls[0].file)->mm, request->calls, request->n);
-}
-
 int irqshift_state(struct sk_buff *skb, struct genl_info *info)
 {
-	struct request *request = kzalloc(sizeof(*request), GFP_KERNEL_ACCOUNT);
+	struct foreign *request = foreign_new();
 	int err;
 
 	if (!request)
 		return -ENOMEM;
 	err = read_request(request, info);
 	if (!err)
-		err = run(request);
+		err = foreign_run(&request, access_vm(request->calls[0].file)->mm);
 	if (!err)
 		err = answer(request, info);
-	request_free(request);
+	if (request)
+		foreign_free(request);
 	return err;
 }

@@ -121,7 +121,8 @@ enum irqshift_genl_command {
 	 * MEM_FD, ENTRY... -> ENTRY... in the same order, with RESULT and DATA. Nothing is run when anything is wrong: -EBADF no
 	 * descriptor, -EACCES MEM_FD is not what it should be, or not of the VM's process, -EPERM not a KVM_GET_* of the list,
 	 * -EINVAL something is missing, not of KVM, not of the kind that the command wants, or of a wrong size, -E2BIG more than
-	 * IRQSHIFT_STATE_ENTRIES_MAX, -ESRCH the process is gone, -ENOMEM, -EINTR; and what a security module says.
+	 * IRQSHIFT_STATE_ENTRIES_MAX, -ESRCH the process is gone, -EBUSY another request still waits for its memory, -ENOMEM, -EINTR;
+	 * and what a security module says. -ETIMEDOUT: its memory could not be had, and what was run is not told.
 	 */
 	IRQSHIFT_GENL_GET_STATE,
 	IRQSHIFT_GENL_SUBSCRIBE,   /* [MEM_FD], [EVENTS], [BUFFER], [GROUP]: one subscription per socket */

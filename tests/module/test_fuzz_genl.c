@@ -30,7 +30,7 @@
 static const int everywhere[] = { EOPNOTSUPP, EINVAL, ERANGE, EPERM, ENOMEM };
 /* What uapi.h and irqshift's manual name besides. */
 static const int for_list[] = { EBADF, EACCES };
-static const int for_state[] = { EBADF, EACCES, E2BIG, ESRCH, EINTR };
+static const int for_state[] = { EBADF, EACCES, E2BIG, ESRCH, EINTR, EBUSY, ETIMEDOUT };
 static const int for_subscribe[] = { EBADF, EACCES, EEXIST, ENOSPC, ESHUTDOWN };
 static const int for_unsubscribe[] = { ENOENT };
 

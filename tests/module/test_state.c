@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 #include "genl.h"
 #include "lab.h"
 #include "still_vm.h"
+#include "stuck_memory.h"
 #include "uring.h"
 
 static struct {
@@ -314,6 +316,116 @@ Test(state, what_is_not_a_request_is_refused_before_anything_runs)
 		ask(vcpu, KVM_GET_LAPIC, NULL, 0);
 	cr_expect_eq(genl_send(&bed.genl, &bed.message, NULL, NULL), -E2BIG);
 	still_child_end(child);
+}
+
+/* What the process with the stuck memory says of itself, in memory that both share. */
+struct stuck_child {
+	pid_t pid;
+	int vm, vcpu;
+	_Atomic int ready; /* 1, or -errno */
+	_Atomic bool go;
+};
+
+/* A VM that runs, and 50 ms after the sign nobody gets at its owner's memory. */
+static void be_stuck(struct stuck_child *c, const struct stuck_memory *stuck)
+{
+	static struct busy_vm vm;
+	int rc = busy_vm_open(&vm, 1);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	rc = rc ? rc : busy_vm_run(&vm);
+	c->vm = vm.fd;
+	c->vcpu = vm.vcpus[0];
+	c->ready = rc ? rc : 1;
+	while (!c->go)
+		lab_sleep_us(1000);
+	lab_sleep_us(50000);
+	stuck_memory_hold(stuck);
+	for (;;)
+		pause();
+}
+
+static struct stuck_child *stuck_child;
+static struct stuck_memory stuck_memory;
+
+static void end_stuck(void)
+{
+	stuck_memory_close(&stuck_memory);
+	if (stuck_child)
+		lab_kill(stuck_child->pid);
+}
+
+static struct stuck_child *stuck_child_start(const struct stuck_memory *stuck)
+{
+	struct stuck_child *c = mmap(NULL, sizeof(*c), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid;
+
+	cr_assert_neq(c, MAP_FAILED);
+	pid = fork();
+	if (!pid)
+		be_stuck(c, stuck);
+	c->pid = pid; /* not by the child, which shares it */
+	while (!c->ready)
+		lab_sleep_us(1000);
+	cr_assert_eq(c->ready, 1, "%s", strerror(-c->ready));
+	return c;
+}
+
+/* A full request for a vCPU that runs, again and again, until one is not answered as it should; how long that one took. */
+static int ask_until_stuck(int vcpu, double *took)
+{
+	double asked;
+	int rc;
+
+	for (unsigned int tries = 0; tries < 1000; tries++) {
+		asked = lab_now();
+		begin(bed.mem);
+		for (unsigned int i = 0; i < IRQSHIFT_STATE_ENTRIES_MAX; i++)
+			ask(vcpu, KVM_GET_LAPIC, NULL, 0);
+		rc = genl_send(&bed.genl, &bed.message, NULL, NULL);
+		*took = lab_now() - asked;
+		if (rc || *took > 5)
+			return rc;
+	}
+	return 0;
+}
+
+Test(state, a_process_whose_memory_is_stuck_holds_nobody_up, .fini = end_stuck, .timeout = 60)
+{
+	struct still_child same = { 0 };
+	struct kvm_pit_state2 pit;
+	int vcpu, vm, rc;
+	double took;
+
+	lab_have_module();
+	lab_root_only();
+	rc = stuck_memory_open(&stuck_memory);
+	if (rc == -ENODEV)
+		cr_skip_test("this kernel has no FUSE");
+	cr_assert_eq(rc, 0, "%s", strerror(-rc));
+	make_bed();
+	stuck_child = stuck_child_start(&stuck_memory);
+	same.pid = stuck_child->pid;
+	bed.mem = still_mem(stuck_child->pid, O_RDWR);
+	vcpu = get(&same, stuck_child->vcpu);
+	vm = get(&same, stuck_child->vm);
+	stuck_child->go = true;
+	rc = ask_until_stuck(vcpu, &took);
+	printf("seen a request for a process with stuck memory end with %s after %.2f s\n", strerror(-rc), took);
+	cr_expect_eq(rc, -ETIMEDOUT);
+	cr_expect_lt(took, 5);
+	if (rc == -ETIMEDOUT)
+		cr_expect_eq(one(bed.mem, vm, KVM_GET_PIT2, &pit, sizeof(pit)), -EBUSY, "one after another, not one beside another");
+	stuck_memory_close(&stuck_memory);
+	for (unsigned int i = 0; i < 500 && (rc = one(bed.mem, vm, KVM_GET_PIT2, &pit, sizeof(pit))); i++)
+		lab_sleep_us(10000);
+	cr_expect_eq(rc, 0, "when it goes on it is as before: %s", strerror(-rc));
+	lab_kill(stuck_child->pid);
+	stuck_child->pid = 0;
+	close(vm);
+	close(vcpu);
+	close(bed.mem);
+	cr_expect_eq(lab_settled("irqshift", 0), 0);
 }
 
 /* As many as there may be, with an answer beyond a page, and the answer to DATA that is left out. */
