@@ -112,7 +112,7 @@ static void take_off(struct subscription *s)
 	hook_wanted();
 }
 
-/* Without the lock, so that many can wait for the same grace period. @tell: the subscriber is there to hear the rest. */
+/* Without the lock, so that many can wait for the same grace period. @tell: somebody is there to hear the rest. */
 static void finish(struct subscription *s, bool tell)
 {
 	synchronize_rcu();
@@ -297,7 +297,7 @@ static int socket_closed(struct notifier_block *block, unsigned long action, voi
 	if (action != NETLINK_URELEASE || notify->protocol != NETLINK_GENERIC)
 		return NOTIFY_DONE;
 	while ((s = take_one(is_dead)) != NULL)
-		finish(s, false);
+		finish(s, s->group);
 	return NOTIFY_OK;
 }
 

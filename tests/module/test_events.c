@@ -259,3 +259,21 @@ Test(events, the_group_hears_what_is_sent_there, .init = make_bed, .timeout = 60
 	subscriber_close(&owner);
 	subscriber_close(&member);
 }
+
+/* The socket of who subscribed is gone, but the members are still there. */
+Test(events, the_group_hears_the_end_when_the_subscriber_dies, .init = make_bed, .timeout = 60)
+{
+	struct subscriber owner, member, *reader[] = { &member };
+
+	lab_root_only();
+	subscriber_start(&owner, &(struct subscriber_options){ .buffer = IRQSHIFT_BUFFER_MAX, .group = true });
+	cr_assert_eq(subscriber_open(&member, &(struct subscriber_options){ 0 }), 0);
+	cr_assert_eq(genl_join(&member.genl), 0);
+	run_busy_vm(reader, 1, &member, 200);
+	subscriber_close(&owner);
+	subscribers_catch_up(reader, 1);
+	cr_expect(member.ended);
+	cr_expect_eq(member.total, member.n);
+	cr_expect_eq(member.wrong, 0);
+	subscriber_close(&member);
+}
