@@ -63,9 +63,17 @@ static int open_memory(pid_t pid, struct irqs_error *reterr)
 	return irqs_fail_errno(reterr, errno == ENOENT ? ESRCH : errno, "process %d", (int)pid);
 }
 
+/* As near to what was asked for as the module goes. */
+static uint32_t buffer_of(const struct event_scope *scope)
+{
+	if (scope->buffer > IRQSHIFT_BUFFER_MAX)
+		return IRQSHIFT_BUFFER_MAX;
+	return scope->buffer && scope->buffer < IRQSHIFT_BUFFER_MIN ? IRQSHIFT_BUFFER_MIN : scope->buffer;
+}
+
 static int subscribe(struct module *m, const struct event_scope *scope, struct irqs_error *reterr)
 {
-	struct kvm_netlink_subscription what = { .mem_fd = -1, .buffer = scope->buffer };
+	struct kvm_netlink_subscription what = { .mem_fd = -1, .buffer = buffer_of(scope) };
 	struct kvm_netlink_info info;
 	int rc = kvm_netlink_info(m->nl, &info, reterr);
 
