@@ -71,8 +71,22 @@ static bool in_fpu(u32 msr)
 }
 
 /*
- * Whether KVM loads the guest's FPU into the current thread: to take in an INIT where guests may have MPX, and from 6.18 on for
- * MSRs that are in there. What cannot be read is KVM's to refuse.
+ * A KVM with shadow stacks loads the guest's FPU where such an MSR is on the list, on a processor that has them. The list stands in
+ * memory that is the process's to change: a look at it says nothing of what KVM will find there, so none is asked for then. What
+ * is in the registers after the thread was scheduled out is another process's, and would become the guest's.
+ */
+static bool msrs_load_fpu(void)
+{
+#ifdef KVM_REG_GUEST_SSP
+	return boot_cpu_has(X86_FEATURE_SHSTK) || boot_cpu_has(X86_FEATURE_IBT);
+#else
+	return false;
+#endif
+}
+
+/*
+ * Whether KVM may load the guest's FPU into the current thread: to take in an INIT where guests may have MPX, or for MSRs. What
+ * cannot be read is KVM's to refuse.
  */
 static bool loads_fpu(const struct command *command, unsigned long data)
 {
@@ -81,6 +95,8 @@ static bool loads_fpu(const struct command *command, unsigned long data)
 
 	if (command->ioctl == KVM_GET_MP_STATE)
 		return boot_cpu_has(X86_FEATURE_MPX);
+	if (command->array && msrs_load_fpu())
+		return true;
 	if (!command->array || get_user(n, &msrs->nmsrs))
 		return false;
 	for (i = 0; i < n && i < IRQSHIFT_MSRS_MAX; i++)

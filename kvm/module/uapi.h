@@ -93,7 +93,8 @@ struct irqshift_entry {
  * -EIO a VM of another process, -EFAULT data that cannot be read, or for a GET written.
  * In a gather these are results of the single entries, and -EPERM is that of a SET too. What a security module says to the
  * ioctl is the entry's result in both; so is -EOPNOTSUPP, for what a worker of io_uring (without INLINE) could lose the guest's
- * FPU by: KVM_GET_MP_STATE on a CPU with MPX, and the MSRs U_CET and PL0_SSP to PL3_SSP.
+ * FPU by: KVM_GET_MP_STATE on a CPU with MPX, and the MSRs U_CET and PL0_SSP to PL3_SSP; all MSRs on a CPU with shadow stacks
+ * in a kernel whose KVM gives them to guests (6.18).
  */
 struct irqshift_batch {
 	__u64 entries;
