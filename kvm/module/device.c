@@ -16,9 +16,15 @@
 
 #define FLAGS (IRQSHIFT_BATCH_INLINE | IRQSHIFT_BATCH_SHARED)
 
+/* A result that is exchanged in a shared list must not cross a cache line: to some processors a split lock in the kernel is fatal. */
+static bool aligned(const struct batch *batch)
+{
+	return IS_ALIGNED((unsigned long)batch->user, sizeof(batch->user->result));
+}
+
 static bool flags_ok(const struct batch *batch, u16 flags)
 {
-	if (flags & ~FLAGS || (batch->shared && batch->restores))
+	if (flags & ~FLAGS || (batch->shared && (batch->restores || !aligned(batch))))
 		return false;
 	return batch->shared ? batch->first < batch->count : !batch->first;
 }

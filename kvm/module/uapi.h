@@ -83,7 +83,7 @@ struct irqshift_entry {
 
 /*
  * The payload at sqe->cmd: 16 bytes, so SQEs of 64 bytes do.
- * @entries: address of struct irqshift_entry[count]
+ * @entries: address of struct irqshift_entry[count]; with SHARED: a multiple of 4, else -EINVAL
  * @first: with SHARED: the entry to begin with, below count: after the last comes entry 0; else 0
  *
  * The completion's res: how many entries succeeded (in a restore: before the first that failed); or -errno when nothing

@@ -203,6 +203,7 @@ Test(device, a_list_is_shared_only_where_that_has_a_meaning)
 		{ .count = 2, .flags = IRQSHIFT_BATCH_SHARED, .first = 0xffff },
 		{ .count = 2, .first = 1 },
 		{ .count = 2, .flags = IRQSHIFT_BATCH_INLINE, .first = 1 },
+		{ .entries = 2, .count = 2, .flags = IRQSHIFT_BATCH_SHARED },
 		{ .count = 2, .flags = IRQSHIFT_BATCH_SHARED },
 	};
 
@@ -212,7 +213,7 @@ Test(device, a_list_is_shared_only_where_that_has_a_meaning)
 	for (unsigned int i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
 		bool restore = i + 1 == sizeof(wrong) / sizeof(*wrong);
 
-		wrong[i].entries = (uintptr_t)bed.entries;
+		wrong[i].entries += (uintptr_t)bed.entries;
 		uring_command(io_uring_get_sqe(&bed.ring), bed.device,
 			      restore ? IRQSHIFT_URING_RESTORE : IRQSHIFT_URING_GATHER, &wrong[i]);
 		cr_expect_eq(uring_run(&bed.ring), -EINVAL, "%u", i);
