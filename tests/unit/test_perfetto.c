@@ -105,8 +105,8 @@ Test(perfetto, an_interrupt_is_a_slice_on_a_track_of_its_vcpu)
 
 Test(perfetto, each_event_is_an_instant_on_the_track_of_its_place)
 {
-	static const char *const tracks[] = { "GSI 10", "PIC IRQ 10", "IOAPIC pin 10", "messages and others", "vCPU 0", "LAPIC 3",
-					      "vCPU 0", "LAPIC 0", "events missing" };
+	static const char *const tracks[] = { "GSI 10", "PIC IRQ 10", "IOAPIC pin 10", "messages and others", "thread of vCPU 0", "LAPIC 3",
+					      "thread of vCPU 0", "LAPIC 0", "events missing" };
 	json_t *top, *events, *e;
 	size_t i, n = 0;
 
@@ -127,6 +127,98 @@ Test(perfetto, each_event_is_an_instant_on_the_track_of_its_place)
 			n++;
 		}
 	cr_expect_eq(n, 9);
+	json_decref(top);
+}
+
+static void see_one_of_each(void)
+{
+	see(event_line(&device, 10, 1));
+	see(event_line(&device, 5000, 1));
+	see(event_pic(&device, 10, false));
+	see(event_ioapic(&device, 10, 0x41, true, false));
+	see(event_msi(&device, 0x51));
+	see(event_accept(&guest, 3, 0xfd));
+	see(event_accept(&guest, 0, 0x41));
+	see(event_inject(&guest, 0x41, false));
+	see(event_eoi(&guest, 0, 0x41));
+	perfetto_lost(p, EVENT_S, 3);
+}
+
+/* Where a name is among those of its kind, in the order that the viewer shows. */
+static double place_of(json_t *events, const char *kind, const char *name)
+{
+	char sort[32];
+	json_t *e, *f;
+	size_t i, k;
+
+	snprintf(sort, sizeof(sort), "%s_sort_index", kind);
+	json_array_foreach(events, i, e) {
+		json_t *its = json_object_get(json_object_get(e, "args"), "name");
+
+		if (strcmp(phase(e), "M") != 0 || !its || strcmp(json_string_value(its), name) != 0)
+			continue;
+		json_array_foreach(events, k, f)
+			if (!strcmp(json_string_value(json_object_get(f, "name")), sort) && number(f, "pid") == number(e, "pid") &&
+			    (!strcmp(kind, "process") || number(f, "tid") == number(e, "tid")))
+				return number(json_object_get(f, "args"), "sort_index");
+	}
+	cr_assert_fail("no %s %s", kind, name);
+	return 0;
+}
+
+Test(perfetto, what_is_missing_is_first_then_the_vcpus_then_a_group_for_each_chip)
+{
+	static const char *const groups[] = { "events missing", "vCPU 0", "vCPU 3", "lines", "IOAPIC", "PIC", "messages and others" };
+	static const char *const tracks[] = { "thread of vCPU 0", "LAPIC 0", "vector 65" };
+	json_t *top, *events;
+
+	see_one_of_each();
+	events = end(&top);
+	for (size_t i = 1; i < sizeof(groups) / sizeof(groups[0]); i++)
+		cr_expect_lt(place_of(events, "process", groups[i - 1]), place_of(events, "process", groups[i]), "%s", groups[i]);
+	for (size_t i = 1; i < sizeof(tracks) / sizeof(tracks[0]); i++)
+		cr_expect_lt(place_of(events, "thread", tracks[i - 1]), place_of(events, "thread", tracks[i]), "%s", tracks[i]);
+	json_decref(top);
+}
+
+/* A thread that has a process's number is taken for its first. */
+Test(perfetto, no_track_has_the_number_of_another_or_of_a_group)
+{
+	json_t *top, *events, *e, *numbers = json_object();
+	size_t i, n = 0;
+	char key[32];
+
+	see_one_of_each();
+	events = end(&top);
+	json_array_foreach(events, i, e) {
+		const char *name = json_string_value(json_object_get(e, "name"));
+
+		if (strcmp(name, "process_name") != 0 && strcmp(name, "thread_name") != 0)
+			continue;
+		snprintf(key, sizeof(key), "%.0f", number(e, name[0] == 'p' ? "pid" : "tid"));
+		cr_expect_null(json_object_get(numbers, key), "%s twice", key);
+		json_object_set_new(numbers, key, json_true());
+		n++;
+	}
+	cr_expect_gt(n, 12);
+	json_decref(numbers);
+	json_decref(top);
+}
+
+Test(perfetto, a_gsi_or_pin_that_cannot_be_is_not_drawn_as_another)
+{
+	json_t *top, *events, *e;
+	size_t i, n = 0;
+
+	see(event_line(&device, 5000, 1));
+	see(event_ioapic(&device, 70, 0x41, true, false));
+	events = end(&top);
+	json_array_foreach(events, i, e)
+		if (!strcmp(phase(e), "i")) {
+			cr_expect_str_eq(track(events, e), "messages and others");
+			n++;
+		}
+	cr_expect_eq(n, 2);
 	json_decref(top);
 }
 
