@@ -30,6 +30,25 @@ void perfetto_next(struct perfetto *p)
 
 /* ---- slices ---- */
 
+static void say_span(const struct perfetto *p, const char *name, uint64_t from, uint64_t to)
+{
+	if (from && to >= from)
+		perfetto_say(p, ",\"%s_us\":" US, name, us_of(to - from));
+}
+
+/* In spans: a viewer shows times from the first event, and arguments as they are. */
+static void say_interrupt(const struct perfetto *p, const struct monitor_interrupt *i, uint64_t begin)
+{
+	perfetto_say(p, ",\"args\":{\"origin\":\"%s\"", monitor_origin_name(i->origin));
+	say_span(p, "source_to_accept", i->source, i->accept);
+	say_span(p, "accept_to_inject", i->accept, i->inject);
+	say_span(p, "inject_to_eoi", i->inject, i->eoi);
+	say_span(p, "source_to_eoi", i->source, i->eoi);
+	if (begin > i->accept)
+		say_span(p, "behind_another", i->accept, begin);
+	perfetto_say(p, ",\"ended\":%s}}", i->eoi ? "true" : "false");
+}
+
 /* Slices of a track follow one another: one that was accepted while another was served begins where that one ends. */
 static void slice(void *ctx, const struct monitor_interrupt *i)
 {
@@ -44,14 +63,9 @@ static void slice(void *ctx, const struct monitor_interrupt *i)
 	end = end < begin ? begin : end;
 	*last = end;
 	perfetto_next(p);
-	perfetto_say(p, "{\"ph\":\"X\",\"cat\":\"interrupt\",\"name\":\"vector %u\",\"pid\":%u,\"tid\":%u,\"ts\":" US ",\"dur\":" US, i->vector,
-		     t.group, t.id, us_of(begin), us_of(end - begin));
-	perfetto_say(p, ",\"args\":{\"origin\":\"%s\",\"accepted\":" US, monitor_origin_name(i->origin), us_of(i->accept));
-	if (i->source)
-		perfetto_say(p, ",\"raised\":" US, us_of(i->source));
-	if (i->inject)
-		perfetto_say(p, ",\"injected\":" US, us_of(i->inject));
-	perfetto_say(p, ",\"ended\":%s}}", i->eoi ? "true" : "false");
+	perfetto_say(p, "{\"ph\":\"X\",\"cat\":\"interrupt\",\"name\":\"vector %u\",\"pid\":%u,\"tid\":%u,\"ts\":" US ",\"dur\":" US,
+		     i->vector, t.group, t.id, us_of(begin), us_of(end - begin));
+	say_interrupt(p, i, begin);
 }
 
 /* ---- instants ---- */
@@ -134,7 +148,8 @@ int perfetto_begin(void (*emit)(void *ctx, const char *text), void *ctx, struct 
 		return -ENOMEM;
 	*p = (struct perfetto){ .emit = emit, .ctx = ctx, .m = m, .first = true };
 	monitor_hook_interrupts(m, slice, p);
-	emit(ctx, "{\"displayTimeUnit\":\"ns\",\"traceEvents\":[");
+	/* No displayTimeUnit: Perfetto of before 2022 takes it for the unit of the times. */
+	emit(ctx, "{\"traceEvents\":[");
 	*ret = p;
 	return 0;
 }

@@ -95,11 +95,13 @@ Test(perfetto, an_interrupt_is_a_slice_on_a_track_of_its_vcpu)
 		cr_expect_str_eq(track(events, e), "vector 65");
 		cr_expect_float_eq(number(e, "ts"), 1000001.001, 1e-6);
 		cr_expect_float_eq(number(e, "dur"), 3.003, 1e-6);
-		cr_expect_float_eq(number(json_object_get(e, "args"), "raised"), 1000000, 1e-6);
-		cr_expect_float_eq(number(json_object_get(e, "args"), "injected"), 1000003.003, 1e-6);
+		cr_expect_float_eq(number(json_object_get(e, "args"), "source_to_accept_us"), 1.001, 1e-6);
+		cr_expect_float_eq(number(json_object_get(e, "args"), "accept_to_inject_us"), 2.002, 1e-6);
+		cr_expect_float_eq(number(json_object_get(e, "args"), "inject_to_eoi_us"), 1.001, 1e-6);
+		cr_expect_float_eq(number(json_object_get(e, "args"), "source_to_eoi_us"), 4.004, 1e-6);
+		cr_expect_null(json_object_get(json_object_get(e, "args"), "behind_another_us"));
 	}
 	cr_expect_eq(slices, 1);
-	cr_expect_str_eq(json_string_value(json_object_get(top, "displayTimeUnit")), "ns");
 	json_decref(top);
 }
 
@@ -226,7 +228,7 @@ Test(perfetto, slices_of_a_track_do_not_overlap_and_what_was_not_ended_is_there)
 {
 	json_t *top, *events, *e;
 	double last = 0;
-	size_t i, slices = 0, open = 0;
+	size_t i, slices = 0, open = 0, behind = 0;
 
 	for (unsigned int k = 0; k < 5; k++) {
 		see(event_accept(&guest, 0, 0x41));
@@ -244,10 +246,22 @@ Test(perfetto, slices_of_a_track_do_not_overlap_and_what_was_not_ended_is_there)
 		cr_expect_geq(number(e, "ts"), last - 1e-6);
 		last = number(e, "ts") + number(e, "dur");
 		slices++;
+		behind += json_object_get(json_object_get(e, "args"), "behind_another_us") != NULL;
 		open += json_is_false(json_object_get(json_object_get(e, "args"), "ended"));
 	}
 	cr_expect_eq(slices, 10);
 	cr_expect_eq(open, 1);
+	cr_expect_eq(behind, 5);
+	json_decref(top);
+}
+
+/* Perfetto of before 2022 takes displayTimeUnit for the unit of the times, which are us. */
+Test(perfetto, no_unit_is_said_that_a_viewer_could_take_for_that_of_the_times)
+{
+	json_t *top;
+
+	end(&top);
+	cr_expect_null(json_object_get(top, "displayTimeUnit"));
 	json_decref(top);
 }
 
