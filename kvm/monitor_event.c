@@ -63,27 +63,28 @@ static void on_line(struct monitor *m, struct thread *t, const struct irqshift_e
 	t->cause = CAUSE_LINE;
 	t->since = m->totals.last;
 	t->raised = irq_event_args(e, SET_IRQ)->level != 0;
-	t->served = false;
+	t->served = t->wired = false;
 	t->accepted = false;
 }
 
 static void on_message(struct monitor *m, struct thread *t, enum cause cause, uint64_t vector)
 {
 	/* A GSI whose route is a message: it began with the GSI. */
-	if (cause != CAUSE_MSI || t->cause != CAUSE_LINE || !t->raised)
+	if (cause != CAUSE_MSI || t->cause != CAUSE_LINE || !t->raised || t->wired)
 		t->since = m->totals.last;
 	t->cause = cause;
 	t->vector = (uint8_t)vector;
 	t->accepted = false;
 }
 
-static void on_pic(struct monitor *m, const struct thread *t, const struct irqshift_event *e)
+static void on_pic(struct monitor *m, struct thread *t, const struct irqshift_event *e)
 {
 	const struct irq_event_PIC_SET_IRQ *a = irq_event_args(e, PIC_SET_IRQ);
 	struct monitor_pin *pin = &m->pic[(a->pin & 7) + (a->chip ? 8 : 0)];
 
 	pin->raised += t->cause != CAUSE_LINE || t->raised;
 	pin->coalesced += a->coalesced != 0;
+	t->wired = true;
 }
 
 /* Comes behind the acceptances that it led to. */
@@ -104,7 +105,7 @@ static void on_ioapic(struct monitor *m, struct thread *t, const struct irqshift
 		m->pin_waits[a->pin] = 0;
 	else if (level && !masked && !t->accepted && t->cause == CAUSE_LINE && !m->pin_waits[a->pin])
 		m->pin_waits[a->pin] = t->since;
-	t->served = true;
+	t->served = t->wired = true;
 }
 
 static void on_held(struct monitor *m, const struct thread *t, const struct irqshift_event *e)

@@ -52,6 +52,7 @@ struct thread {
 	uint32_t vector, eoi_vcpu;
 	bool raised;   /* CAUSE_LINE: not lowered */
 	bool served;   /* CAUSE_LINE: the IOAPIC has had it; the PIC may come before or after */
+	bool wired;    /* CAUSE_LINE: a chip has had it, so its route is no message */
 	bool accepted; /* since the cause */
 	uint32_t accepted_vcpu;
 	uint8_t accepted_vector;

@@ -381,6 +381,29 @@ Test(monitor, a_hook_hears_of_each_interrupt_when_it_is_ended)
 	cr_expect_eq(h.pending, 1);
 }
 
+/* The thread of a device raises a line, and much later, while that is high still, sends a message of another. */
+Test(monitor, a_message_after_a_line_that_a_chip_has_had_is_not_of_that_line)
+{
+	struct heard h = { 0 };
+
+	monitor_hook_interrupts(m, hear, &h);
+	monitor_name_thread(m, GUEST, 0);
+	for (unsigned int chip = 0; chip < 2; chip++) {
+		see(event_line(&device, 10, 1));
+		if (chip)
+			see(event_pic(&device, 10, false));
+		else
+			see(event_ioapic(&device, 10, 0x41, true, false));
+		wait_ns(EVENT_S);
+		see(event_msi(&device, 0x51));
+		see(event_accept(&device, 0, 0x51));
+		see(event_inject(&guest, 0x51, false));
+		see(event_eoi(&guest, 0, 0x51));
+		cr_expect_eq(h.last.origin, MONITOR_MSI);
+		cr_expect_lt(h.last.accept - h.last.source, EVENT_MS);
+	}
+}
+
 Test(monitor, random_events_keep_the_tables_bounded_and_the_sums_right)
 {
 	const char *given = getenv("IRQSHIFT_SEED");
