@@ -95,6 +95,8 @@ struct monitor_interrupt {
 	uint32_t vcpu;
 	uint8_t vector;
 	enum monitor_origin origin;
+	int gsi;                              /* whose line or route raised it; -1: none that is known */
+	int raiser;                           /* the vCPU that sent an IPI or a message; -1: none that is known */
 	uint64_t source, accept, inject, eoi; /* eoi 0: it has not been ended yet */
 };
 

@@ -14,6 +14,8 @@ void monitor_tell(const struct row *r, const struct instance *i, uint64_t eoi, m
 		.vcpu = r->pub.vcpu,
 		.vector = r->pub.vector,
 		.origin = i->origin,
+		.gsi = i->gsi,
+		.raiser = i->raiser,
 		.source = i->source,
 		.accept = i->accept,
 		.inject = i->inject,

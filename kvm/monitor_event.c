@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One event after the other: whose it is, and what it means for lines, pins and LAPICs. */
+#include <limits.h>
+
 #include "kvm/monitor_priv.h"
 
 /* ---- threads ---- */
@@ -60,8 +62,12 @@ int monitor_vcpu_of(const struct monitor *m, const struct irqshift_event *e)
 
 static void on_line(struct monitor *m, struct thread *t, const struct irqshift_event *e)
 {
+	uint64_t gsi = irq_event_args(e, SET_IRQ)->gsi;
+
 	t->cause = CAUSE_LINE;
 	t->since = m->totals.last;
+	t->gsi = gsi <= INT_MAX ? (int)gsi : -1;
+	t->raiser = -1;
 	t->raised = irq_event_args(e, SET_IRQ)->level != 0;
 	t->served = t->wired = false;
 	t->accepted = false;
@@ -70,8 +76,11 @@ static void on_line(struct monitor *m, struct thread *t, const struct irqshift_e
 static void on_message(struct monitor *m, struct thread *t, enum cause cause, uint64_t vector)
 {
 	/* A GSI whose route is a message: it began with the GSI. */
-	if (cause != CAUSE_MSI || t->cause != CAUSE_LINE || !t->raised || t->wired)
+	if (cause != CAUSE_MSI || t->cause != CAUSE_LINE || !t->raised || t->wired) {
 		t->since = m->totals.last;
+		t->gsi = -1;
+		t->raiser = t->vcpu;
+	}
 	t->cause = cause;
 	t->vector = (uint8_t)vector;
 	t->accepted = false;
@@ -103,8 +112,10 @@ static void on_ioapic(struct monitor *m, struct thread *t, const struct irqshift
 		r->pub.pin = (int)a->pin;
 	if (!raised)
 		m->pin_waits[a->pin] = 0;
-	else if (level && !masked && !t->accepted && t->cause == CAUSE_LINE && !m->pin_waits[a->pin])
+	else if (level && !masked && !t->accepted && t->cause == CAUSE_LINE && !m->pin_waits[a->pin]) {
 		m->pin_waits[a->pin] = t->since;
+		m->pin_gsis[a->pin] = t->gsi;
+	}
 	t->served = t->wired = true;
 }
 

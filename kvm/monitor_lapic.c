@@ -29,29 +29,41 @@ void step_forget(struct vcpu *v)
 /* ---- accepted ---- */
 
 /* A level line that rose while its entry was in service began when it rose; one that stayed high, now. */
-static uint64_t pin_waited(struct monitor *m, const struct row *r)
+static void delivered_again(struct monitor *m, const struct row *r, struct instance *i)
 {
-	uint64_t since = r->pub.pin >= 0 ? m->pin_waits[r->pub.pin] : 0;
+	uint64_t *since = r->pub.pin >= 0 ? &m->pin_waits[r->pub.pin] : NULL;
 
-	if (since)
-		m->pin_waits[r->pub.pin] = 0;
-	return since ? since : m->totals.last;
+	i->origin = MONITOR_LINE;
+	i->source = m->totals.last;
+	if (!since || !*since)
+		return;
+	i->source = *since;
+	i->gsi = m->pin_gsis[r->pub.pin];
+	*since = 0;
+}
+
+static void raised_by(struct instance *i, const struct thread *t, enum monitor_origin origin)
+{
+	i->origin = origin;
+	i->source = t->since;
+	i->gsi = t->gsi;
+	i->raiser = t->raiser;
 }
 
 /* Where it comes from, and since when; what its thread did before says it when the vector is the same. */
 static struct instance instance_of(struct monitor *m, const struct thread *t, const struct row *r)
 {
-	struct instance i = { .accept = m->totals.last, .origin = MONITOR_UNKNOWN };
+	struct instance i = { .accept = m->totals.last, .origin = MONITOR_UNKNOWN, .gsi = -1, .raiser = -1 };
 	bool same = t->vector == r->pub.vector;
 
 	if (t->cause == CAUSE_LINE && t->raised && !t->served)
-		i.origin = MONITOR_LINE, i.source = t->since;
+		raised_by(&i, t, MONITOR_LINE);
 	else if (t->cause == CAUSE_MSI && same)
-		i.origin = MONITOR_MSI, i.source = t->since;
+		raised_by(&i, t, MONITOR_MSI);
 	else if (t->cause == CAUSE_IPI && same)
-		i.origin = MONITOR_IPI, i.source = t->since;
+		raised_by(&i, t, MONITOR_IPI);
 	else if (t->cause == CAUSE_REDELIVERY && same)
-		i.origin = MONITOR_LINE, i.source = pin_waited(m, r);
+		delivered_again(m, r, &i);
 	else if (t->vcpu >= 0 && (uint32_t)t->vcpu == r->pub.vcpu)
 		i.origin = MONITOR_LOCAL;
 	return i;

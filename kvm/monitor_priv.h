@@ -11,6 +11,7 @@
 struct instance {
 	uint64_t source, accept, inject; /* ns; 0: not known, accept: there is none */
 	enum monitor_origin origin;
+	int gsi, raiser; /* of the source; -1 */
 	bool judged_lost;
 };
 
@@ -49,6 +50,7 @@ struct thread {
 	uint64_t used; /* number of its last event; 0: the entry is free */
 	enum cause cause;
 	uint64_t since;
+	int gsi, raiser; /* CAUSE_LINE, CAUSE_MSI, CAUSE_IPI: of the cause; -1 */
 	uint32_t vector, eoi_vcpu;
 	bool raised;   /* CAUSE_LINE: not lowered */
 	bool served;   /* CAUSE_LINE: the IOAPIC has had it; the PIC may come before or after */
@@ -71,6 +73,7 @@ struct monitor {
 	unsigned int nrows;
 	struct monitor_pin ioapic[MONITOR_GSIS], pic[16];
 	uint64_t pin_waits[MONITOR_GSIS]; /* since when a level pin is high without an acceptance; 0: it is not */
+	int pin_gsis[MONITOR_GSIS];       /* the line that did that */
 	struct thread threads[THREAD_SETS][THREAD_WAYS];
 	uint64_t interval, next_look;
 	bool injections; /* this host shows them */

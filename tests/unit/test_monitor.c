@@ -381,6 +381,47 @@ Test(monitor, a_hook_hears_of_each_interrupt_when_it_is_ended)
 	cr_expect_eq(h.pending, 1);
 }
 
+static void serve(uint32_t vcpu, struct event_maker *thread, uint8_t vector)
+{
+	see(event_inject(thread, vector, false));
+	see(event_eoi(thread, vcpu, vector));
+}
+
+Test(monitor, a_hook_hears_who_raised_it)
+{
+	struct heard h = { 0 };
+
+	monitor_hook_interrupts(m, hear, &h);
+	monitor_name_thread(m, GUEST, 0);
+	monitor_name_thread(m, OTHER, 1);
+	see(event_line(&device, 10, 1));
+	see(event_accept(&device, 0, 0x41));
+	see(event_ioapic(&device, 10, 0x41, false, false));
+	serve(0, &guest, 0x41);
+	cr_expect_eq(h.last.origin, MONITOR_LINE);
+	cr_expect_eq(h.last.gsi, 10);
+	see(event_line(&device, 30, 1));
+	see(event_msi(&device, 0x51));
+	see(event_accept(&device, 0, 0x51));
+	serve(0, &guest, 0x51);
+	cr_expect_eq(h.last.origin, MONITOR_MSI);
+	cr_expect_eq(h.last.gsi, 30, "a GSI whose route is a message");
+	see(event_msi(&device, 0x52));
+	see(event_accept(&device, 0, 0x52));
+	serve(0, &guest, 0x52);
+	cr_expect_eq(h.last.gsi, -1);
+	cr_expect_eq(h.last.raiser, -1, "no vCPU's thread");
+	see(event_ipi(&guest, 0xfd));
+	see(event_accept(&guest, 1, 0xfd));
+	serve(1, &other, 0xfd);
+	cr_expect_eq(h.last.origin, MONITOR_IPI);
+	cr_expect_eq(h.last.raiser, 0);
+	cr_expect_eq(h.last.gsi, -1);
+	timer(0x40, EVENT_US, EVENT_US);
+	cr_expect_eq(h.last.gsi, -1);
+	cr_expect_eq(h.last.raiser, -1);
+}
+
 /* The thread of a device raises a line, and much later, while that is high still, sends a message of another. */
 Test(monitor, a_message_after_a_line_that_a_chip_has_had_is_not_of_that_line)
 {
@@ -397,10 +438,33 @@ Test(monitor, a_message_after_a_line_that_a_chip_has_had_is_not_of_that_line)
 		wait_ns(EVENT_S);
 		see(event_msi(&device, 0x51));
 		see(event_accept(&device, 0, 0x51));
-		see(event_inject(&guest, 0x51, false));
-		see(event_eoi(&guest, 0, 0x51));
+		serve(0, &guest, 0x51);
 		cr_expect_eq(h.last.origin, MONITOR_MSI);
+		cr_expect_eq(h.last.gsi, -1);
 		cr_expect_lt(h.last.accept - h.last.source, EVENT_MS);
+	}
+}
+
+/* A line that rose while its entry was in service is delivered at the EOI: it is still the one that raised it. */
+Test(monitor, a_hook_hears_of_the_line_that_waited_for_an_eoi)
+{
+	struct heard h = { 0 };
+
+	monitor_hook_interrupts(m, hear, &h);
+	monitor_name_thread(m, GUEST, 0);
+	see(event_line(&device, 11, 1));
+	see(event_accept(&device, 0, 0x41));
+	see(event_ioapic(&device, 11, 0x41, true, false));
+	see(event_inject(&guest, 0x41, false));
+	see(event_line(&device, 11, 1));
+	see(event_ioapic(&device, 11, 0x41, true, false));
+	see(event_eoi(&guest, 0, 0x41));
+	for (unsigned int i = 0; i < 2; i++) {
+		see(event_ack(&guest, KVM_IRQCHIP_IOAPIC, 11));
+		see(event_accept(&guest, 0, 0x41));
+		serve(0, &guest, 0x41);
+		cr_expect_eq(h.last.origin, MONITOR_LINE);
+		cr_expect_eq(h.last.gsi, i ? -1 : 11, "then it stayed high, and nothing raised it");
 	}
 }
 
