@@ -49,6 +49,38 @@ static void say_interrupt(const struct perfetto *p, const struct monitor_interru
 	perfetto_say(p, ",\"ended\":%s}}", i->eoi ? "true" : "false");
 }
 
+/* Where its source was drawn. Return: false where that is not known. */
+static bool track_of_source(struct perfetto *p, const struct monitor_interrupt *i, struct track *ret)
+{
+	if (!i->source || (i->origin == MONITOR_LINE && i->gsi < 0))
+		return false;
+	if (i->gsi >= 0)
+		*ret = track_of_place(p, PLACE_GSI, (uint64_t)i->gsi);
+	else if (i->raiser < 0 || !track_of_vcpu(p, (uint64_t)i->raiser, VCPU_THREAD, ret))
+		*ret = track_of_place(p, PLACE_OTHERS, 0);
+	return true;
+}
+
+static void say_arrow(struct perfetto *p, const char *phase, struct track t, uint64_t time)
+{
+	perfetto_next(p);
+	perfetto_say(p, "{\"ph\":\"%s\",\"cat\":\"interrupt\",\"name\":\"raises\",\"id\":\"0x%" PRIx64 "\",\"pid\":%u,\"tid\":%u,\"ts\":" US, phase,
+		     p->arrows, t.group, t.id, us_of(time));
+	p->emit(p->ctx, *phase == 'f' ? ",\"bp\":\"e\"}" : "}");
+}
+
+/* It ends within the slice: at its very beginning the one before it could be meant. */
+static void arrow(struct perfetto *p, const struct monitor_interrupt *i, struct track to, uint64_t begin, uint64_t end)
+{
+	struct track from;
+
+	if (!track_of_source(p, i, &from))
+		return;
+	p->arrows++;
+	say_arrow(p, "s", from, i->source);
+	say_arrow(p, "f", to, begin + (end > begin));
+}
+
 /* Slices of a track follow one another: one that was accepted while another was served begins where that one ends. */
 static void slice(void *ctx, const struct monitor_interrupt *i)
 {
@@ -66,6 +98,7 @@ static void slice(void *ctx, const struct monitor_interrupt *i)
 	perfetto_say(p, "{\"ph\":\"X\",\"cat\":\"interrupt\",\"name\":\"vector %u\",\"pid\":%u,\"tid\":%u,\"ts\":" US ",\"dur\":" US,
 		     i->vector, t.group, t.id, us_of(begin), us_of(end - begin));
 	say_interrupt(p, i, begin);
+	arrow(p, i, t, begin, end);
 }
 
 /* ---- instants ---- */
@@ -108,25 +141,77 @@ static struct track track_of(struct perfetto *p, const struct irqshift_event *e)
 	}
 }
 
-void perfetto_event(struct perfetto *p, const struct irqshift_event *e)
+static void say_args(const struct perfetto *p, const struct irqshift_event *e)
 {
-	const struct irq_event_row *row;
-	struct track t;
-	char text[160];
+	const struct irq_event_row *row = &irq_event_rows[e->type];
 
-	if (e->type >= IRQSHIFT_EVENT_TYPES)
-		return;
-	row = &irq_event_rows[e->type];
-	t = track_of(p, e);
-	irq_event_text(e, text, sizeof(text));
-	perfetto_next(p);
-	perfetto_say(p, "{\"ph\":\"i\",\"s\":\"t\",\"cat\":\"%s\",\"name\":\"%s\",\"pid\":%u,\"tid\":%u,\"ts\":" US, row->name, text, t.group, t.id,
-		     us_of((uint64_t)e->time));
 	perfetto_say(p, ",\"args\":{\"tid\":%u,\"cpu\":%u", e->tid, e->cpu);
 	/* Beyond 2^53 a number is not exact in every reader. */
 	for (unsigned int i = 0; i < row->nfields; i++)
 		perfetto_say(p, ",\"%s\":\"%" PRId64 "\"", row->fields[i], (int64_t)e->arg[i]);
 	p->emit(p->ctx, "}}");
+}
+
+static void say_low(struct perfetto *p, uint64_t gsi, uint64_t time)
+{
+	struct track t = track_of_place(p, PLACE_GSI, gsi);
+
+	p->high[gsi] = 0;
+	perfetto_next(p);
+	perfetto_say(p, "{\"ph\":\"E\",\"pid\":%u,\"tid\":%u,\"ts\":" US, t.group, t.id, us_of(time));
+}
+
+/* Its level is what its sources make of it together. Return: whether the line has changed, and it was drawn. */
+static bool line(struct perfetto *p, const struct irqshift_event *e, uint64_t time)
+{
+	const struct irq_event_SET_IRQ *a = irq_event_args(e, SET_IRQ);
+	uint64_t source = UINT64_C(1) << (a->irq_source_id & 63), was, now;
+	struct track t;
+
+	if (a->gsi >= PLACE_TRACKS_MAX)
+		return false;
+	was = p->high[a->gsi];
+	now = a->level ? was | source : was & ~source;
+	p->high[a->gsi] = now;
+	if (!was == !now)
+		return false;
+	if (was) {
+		say_low(p, a->gsi, time);
+		perfetto_say(p, ",\"args\":{\"low_by_tid\":%u,\"low_on_cpu\":%u}}", e->tid, e->cpu);
+		return true;
+	}
+	t = track_of_place(p, PLACE_GSI, a->gsi);
+	perfetto_next(p);
+	perfetto_say(p, "{\"ph\":\"B\",\"cat\":\"set_irq\",\"name\":\"GSI %u high\",\"pid\":%u,\"tid\":%u,\"ts\":" US, (uint32_t)a->gsi, t.group,
+		     t.id, us_of(time));
+	say_args(p, e);
+	return true;
+}
+
+static void all_lines_end(struct perfetto *p, uint64_t time)
+{
+	for (uint64_t gsi = 0; gsi < PLACE_TRACKS_MAX; gsi++)
+		if (p->high[gsi]) {
+			say_low(p, gsi, time);
+			p->emit(p->ctx, "}");
+		}
+}
+
+void perfetto_event(struct perfetto *p, const struct irqshift_event *e)
+{
+	/* As the monitor takes it, which lets time not go back. */
+	uint64_t time = monitor_totals(p->m)->last;
+	struct track t;
+	char text[160];
+
+	if (e->type >= IRQSHIFT_EVENT_TYPES || (e->type == IRQSHIFT_EVENT_SET_IRQ && line(p, e, time)))
+		return;
+	t = track_of(p, e);
+	irq_event_text(e, text, sizeof(text));
+	perfetto_next(p);
+	perfetto_say(p, "{\"ph\":\"i\",\"s\":\"t\",\"cat\":\"%s\",\"name\":\"%s\",\"pid\":%u,\"tid\":%u,\"ts\":" US, irq_event_rows[e->type].name,
+		     text, t.group, t.id, us_of(time));
+	say_args(p, e);
 }
 
 void perfetto_lost(struct perfetto *p, uint64_t time, uint64_t n)
@@ -163,6 +248,7 @@ void perfetto_end(struct perfetto *p)
 	s = monitor_totals(p->m);
 	monitor_hook_interrupts(p->m, NULL, NULL);
 	monitor_each_pending(p->m, slice, p);
+	all_lines_end(p, s->last);
 	perfetto_say(p, "\n],\"otherData\":{\"clock\":\"CLOCK_MONOTONIC\",\"events\":\"%" PRIu64 "\",\"lost\":\"%" PRIu64 "\"}}\n", s->events,
 		     s->lost);
 	for (unsigned int i = 0; i < MONITOR_VCPUS_MAX; i++)

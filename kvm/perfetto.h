@@ -2,7 +2,8 @@
 /*
  * Events as a timeline for ui.perfetto.dev and chrome://tracing: the Chrome trace event format in JSON, written as the
  * events come. Of each vCPU a group of tracks: what its thread did, what its LAPIC got, and for each vector slices
- * from acceptance to EOI. Below them a group each for lines, IOAPIC, PIC, and the rest. Times are CLOCK_MONOTONIC in us.
+ * from acceptance to EOI. Below them a group each for lines, which are slices while they are
+ * high, IOAPIC, PIC, and the rest. Arrows lead from what raised an interrupt to its slice. Times are CLOCK_MONOTONIC in us.
  */
 #ifndef IRQSHIFT_KVM_PERFETTO_H
 #define IRQSHIFT_KVM_PERFETTO_H

@@ -40,7 +40,9 @@ struct perfetto {
 	void *ctx;
 	struct monitor *m;
 	bool first;
-	bool groups[PLACES]; /* that have their names */
+	uint64_t arrows;
+	uint64_t high[PLACE_TRACKS_MAX]; /* lines: bit per source that holds it */
+	bool groups[PLACES];             /* that have their names */
 	uint8_t named[PLACES][PLACE_TRACKS_MAX / 8];
 	struct drawn_vcpu *vcpus[MONITOR_VCPUS_MAX];
 };

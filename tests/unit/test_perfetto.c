@@ -55,6 +55,13 @@ static const char *phase(const json_t *e)
 	return json_string_value(json_object_get(e, "ph"));
 }
 
+static const char *name_of(const json_t *e)
+{
+	const char *name = json_string_value(json_object_get(e, "name"));
+
+	return name ? name : "";
+}
+
 static double number(const json_t *e, const char *key)
 {
 	const json_t *v = json_object_get(e, key);
@@ -70,7 +77,7 @@ static const char *track(json_t *events, const json_t *of)
 	size_t i;
 
 	json_array_foreach(events, i, e)
-		if (!strcmp(phase(e), "M") && !strcmp(json_string_value(json_object_get(e, "name")), "thread_name") &&
+		if (!strcmp(phase(e), "M") && !strcmp(name_of(e), "thread_name") &&
 		    number(e, "tid") == number(of, "tid"))
 			return json_string_value(json_object_get(json_object_get(e, "args"), "name"));
 	return "";
@@ -107,12 +114,11 @@ Test(perfetto, an_interrupt_is_a_slice_on_a_track_of_its_vcpu)
 
 Test(perfetto, each_event_is_an_instant_on_the_track_of_its_place)
 {
-	static const char *const tracks[] = { "GSI 10", "PIC IRQ 10", "IOAPIC pin 10", "messages and others", "thread of vCPU 0", "LAPIC 3",
+	static const char *const tracks[] = { "PIC IRQ 10", "IOAPIC pin 10", "messages and others", "thread of vCPU 0", "LAPIC 3",
 					      "thread of vCPU 0", "LAPIC 0", "events missing" };
 	json_t *top, *events, *e;
 	size_t i, n = 0;
 
-	see(event_line(&device, 10, 1));
 	see(event_pic(&device, 10, false));
 	see(event_ioapic(&device, 10, 0x41, true, false));
 	see(event_msi(&device, 0x51));
@@ -124,11 +130,11 @@ Test(perfetto, each_event_is_an_instant_on_the_track_of_its_place)
 	events = end(&top);
 	json_array_foreach(events, i, e)
 		if (!strcmp(phase(e), "i")) {
-			cr_assert_lt(n, 9);
+			cr_assert_lt(n, 8);
 			cr_expect_str_eq(track(events, e), tracks[n], "event %zu on %s", n, track(events, e));
 			n++;
 		}
-	cr_expect_eq(n, 9);
+	cr_expect_eq(n, 8);
 	json_decref(top);
 }
 
@@ -160,7 +166,7 @@ static double place_of(json_t *events, const char *kind, const char *name)
 		if (strcmp(phase(e), "M") != 0 || !its || strcmp(json_string_value(its), name) != 0)
 			continue;
 		json_array_foreach(events, k, f)
-			if (!strcmp(json_string_value(json_object_get(f, "name")), sort) && number(f, "pid") == number(e, "pid") &&
+			if (!strcmp(name_of(f), sort) && number(f, "pid") == number(e, "pid") &&
 			    (!strcmp(kind, "process") || number(f, "tid") == number(e, "tid")))
 				return number(json_object_get(f, "args"), "sort_index");
 	}
@@ -193,7 +199,7 @@ Test(perfetto, no_track_has_the_number_of_another_or_of_a_group)
 	see_one_of_each();
 	events = end(&top);
 	json_array_foreach(events, i, e) {
-		const char *name = json_string_value(json_object_get(e, "name"));
+		const char *name = name_of(e);
 
 		if (strcmp(name, "process_name") != 0 && strcmp(name, "thread_name") != 0)
 			continue;
@@ -221,6 +227,150 @@ Test(perfetto, a_gsi_or_pin_that_cannot_be_is_not_drawn_as_another)
 			n++;
 		}
 	cr_expect_eq(n, 2);
+	json_decref(top);
+}
+
+/* Beginnings and ends of "GSI 10 high", and what else there is of the line. */
+struct line_drawn {
+	double begin[4], end[4];
+	size_t begins, ends, others;
+};
+
+static void look_at_line(json_t *events, struct line_drawn *ret)
+{
+	json_t *e;
+	size_t i;
+
+	*ret = (struct line_drawn){ 0 };
+	json_array_foreach(events, i, e) {
+		if (strcmp(phase(e), "M") != 0 && strcmp(track(events, e), "GSI 10") != 0)
+			continue;
+		cr_assert_lt(ret->begins + ret->ends, 4);
+		if (phase(e)[0] == 'B') {
+			cr_expect_str_eq(name_of(e), "GSI 10 high");
+			ret->begin[ret->begins++] = number(e, "ts");
+		} else if (phase(e)[0] == 'E') {
+			ret->end[ret->ends++] = number(e, "ts");
+		} else {
+			ret->others += phase(e)[0] == 'i';
+		}
+	}
+}
+
+Test(perfetto, a_line_is_a_slice_while_a_source_of_it_is_high)
+{
+	struct irqshift_event resample = event_line(&device, 10, 1);
+	struct line_drawn line;
+	json_t *top;
+
+	resample.arg[irq_event_arg(IRQSHIFT_EVENT_SET_IRQ, "irq_source_id", 13)] = 1;
+	see(event_line(&device, 10, 0));
+	see(event_line(&device, 10, 1));
+	see(event_line(&device, 10, 1));
+	resample.time = device.time;
+	see(resample);
+	see(event_line(&device, 10, 0));
+	resample.time = device.time;
+	resample.arg[irq_event_arg(IRQSHIFT_EVENT_SET_IRQ, "level", 5)] = 0;
+	see(resample);
+	see(event_line(&device, 10, 1));
+	see(event_eoi(&guest, 0, -1));
+	look_at_line(end(&top), &line);
+	cr_expect_eq(line.begins, 2);
+	cr_expect_eq(line.ends, 2, "the last one ends with the timeline");
+	cr_expect_eq(line.others, 4, "what changes nothing");
+	cr_expect_float_eq(line.end[0] - line.begin[0], 4 * 1.001, 1e-6);
+	cr_expect_float_eq(line.end[1] - line.begin[1], 1.001, 1e-6);
+	json_decref(top);
+}
+
+/* The arrows of one interrupt each, by the names of their tracks. */
+static void expect_arrow(json_t *events, size_t nth, const char *from, const char *to)
+{
+	json_t *e, *f;
+	size_t i, k, n = 0, ends = 0;
+
+	json_array_foreach(events, i, e) {
+		if (phase(e)[0] != 's' || n++ != nth)
+			continue;
+		cr_expect_str_eq(track(events, e), from);
+		json_array_foreach(events, k, f)
+			if (phase(f)[0] == 'f' && !strcmp(json_string_value(json_object_get(e, "id")), json_string_value(json_object_get(f, "id")))) {
+				cr_expect_str_eq(track(events, f), to);
+				cr_expect_str_eq(json_string_value(json_object_get(f, "bp")), "e");
+				cr_expect_gt(number(f, "ts"), number(e, "ts"));
+				ends++;
+			}
+		cr_expect_eq(ends, 1);
+	}
+	cr_expect_lt(nth, n, "there are %zu arrows", n);
+}
+
+static size_t arrows(json_t *events)
+{
+	json_t *e;
+	size_t i, n = 0;
+
+	json_array_foreach(events, i, e)
+		n += phase(e)[0] == 's';
+	return n;
+}
+
+static void serve(uint8_t vector)
+{
+	see(event_inject(&guest, vector, false));
+	see(event_eoi(&guest, 0, vector));
+}
+
+Test(perfetto, an_arrow_leads_from_what_raised_it_to_each_interrupt)
+{
+	json_t *top, *events;
+
+	see(event_line(&device, 10, 1));
+	see(event_accept(&device, 0, 0x41));
+	see(event_ioapic(&device, 10, 0x41, true, false));
+	serve(0x41);
+	see(event_msi(&device, 0x51));
+	see(event_accept(&device, 0, 0x51));
+	serve(0x51);
+	see(event_ipi(&guest, 0x61));
+	see(event_accept(&guest, 0, 0x61));
+	serve(0x61);
+	/* The own timer's. */
+	see(event_accept(&guest, 0, 0x71));
+	serve(0x71);
+	events = end(&top);
+	cr_expect_eq(arrows(events), 3);
+	expect_arrow(events, 0, "GSI 10", "vector 65");
+	expect_arrow(events, 1, "messages and others", "vector 81");
+	expect_arrow(events, 2, "thread of vCPU 0", "vector 97");
+	json_decref(top);
+}
+
+Test(perfetto, an_arrow_ends_within_its_slice_and_begins_where_its_source_is_drawn)
+{
+	json_t *top, *events, *e, *f;
+	size_t i, k, within = 0, at = 0;
+
+	see(event_line(&device, 10, 1));
+	see(event_accept(&device, 0, 0x41));
+	see(event_inject(&guest, 0x41, false));
+	see(event_line(&device, 10, 0));
+	see(event_line(&device, 10, 1));
+	see(event_accept(&device, 0, 0x41));
+	see(event_eoi(&guest, 0, 0x41));
+	serve(0x41);
+	events = end(&top);
+	json_array_foreach(events, i, e)
+		json_array_foreach(events, k, f) {
+			if (phase(e)[0] == 'f' && phase(f)[0] == 'X')
+				within += number(e, "ts") > number(f, "ts") && number(e, "ts") < number(f, "ts") + number(f, "dur");
+			if (phase(e)[0] == 's' && phase(f)[0] == 'B')
+				at += number(e, "ts") == number(f, "ts") && number(e, "tid") == number(f, "tid");
+		}
+	cr_expect_eq(arrows(events), 2);
+	cr_expect_eq(within, 2, "each end is in one slice");
+	cr_expect_eq(at, 2);
 	json_decref(top);
 }
 
@@ -283,8 +433,8 @@ Test(perfetto, whatever_the_events_are_it_is_json_and_each_track_is_named_once)
 	}
 	events = end(&top);
 	json_array_foreach(events, i, e) {
-		cr_expect(strchr("MXi", phase(e)[0]));
-		if (strcmp(json_string_value(json_object_get(e, "name")), "thread_name") != 0)
+		cr_expect(strchr("MXiBEsf", phase(e)[0]));
+		if (strcmp(name_of(e), "thread_name") != 0)
 			continue;
 		snprintf(key, sizeof(key), "%.0f", number(e, "tid"));
 		cr_expect_null(json_object_get(names, key), "track %s twice", key);
