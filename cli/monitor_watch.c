@@ -146,8 +146,8 @@ int watch_take(struct watch *w, const struct event_batch *batch)
 	if (rc)
 		return cli_fail(&err, w->o->record ? w->o->record : w->who);
 	monitor_lost(w->monitor, batch->lost);
-	if (batch->lost && w->perfetto && batch->count)
-		perfetto_lost(w->perfetto, batch->events[0].time, batch->lost);
+	if (batch->lost && w->perfetto)
+		perfetto_lost(w->perfetto, batch->count ? batch->events[0].time : 0, batch->lost);
 	if (batch->lost && w->o->events && !w->o->json && !w->o->quiet)
 		printf("%" PRIu64 " events lost\n", batch->lost);
 	for (size_t i = 0; i < batch->count; i++) {

@@ -214,13 +214,23 @@ void perfetto_event(struct perfetto *p, const struct irqshift_event *e)
 	say_args(p, e);
 }
 
+/* The mark goes through all tracks, and the slice says since when. */
 void perfetto_lost(struct perfetto *p, uint64_t time, uint64_t n)
 {
 	struct track t = track_of_place(p, PLACE_MISSING, 0);
+	uint64_t last = monitor_totals(p->m)->last, begin;
 
+	time = time < last ? last : time;
+	begin = last ? last : time;
+	/* Whether they are high still is not known. */
+	all_lines_end(p, begin);
 	perfetto_next(p);
-	perfetto_say(p, "{\"ph\":\"i\",\"s\":\"g\",\"cat\":\"lost\",\"name\":\"%" PRIu64 " events lost\",\"pid\":%u,\"tid\":%u,\"ts\":" US "}", n,
-		     t.group, t.id, us_of(time));
+	perfetto_say(p, "{\"ph\":\"X\",\"cat\":\"lost\",\"name\":\"%" PRIu64 " events lost\",\"pid\":%u,\"tid\":%u,\"ts\":" US ",\"dur\":" US "}", n,
+		     t.group, t.id, us_of(begin), us_of(time - begin));
+	perfetto_next(p);
+	perfetto_say(p, "{\"ph\":\"i\",\"s\":\"g\",\"cat\":\"lost\",\"name\":\"events lost\",\"pid\":%u,\"tid\":%u,\"ts\":" US, t.group, t.id,
+		     us_of(time));
+	perfetto_say(p, ",\"args\":{\"events\":%" PRIu64 "}}", n);
 }
 
 /* ---- the document ---- */

@@ -23,7 +23,7 @@ int perfetto_begin(void (*emit)(void *ctx, const char *text), void *ctx, struct 
 
 void perfetto_event(struct perfetto *p, const struct irqshift_event *e);
 
-/* perfetto_lost - @n events are missing before @time: a mark over all tracks. */
+/* perfetto_lost - @n events are missing between the last one and @time: a slice, and a mark over all tracks. */
 void perfetto_lost(struct perfetto *p, uint64_t time, uint64_t n);
 
 /* perfetto_end - slices for what has not been ended, the end of the document; releases. NULL is accepted. */

@@ -374,6 +374,46 @@ Test(perfetto, an_arrow_ends_within_its_slice_and_begins_where_its_source_is_dra
 	json_decref(top);
 }
 
+Test(perfetto, what_is_missing_is_a_slice_and_a_mark_and_ends_what_is_not_known)
+{
+	static const double holes[2][2] = { { 1000000, 1000500 }, { 1000501.001, 0 } };
+	size_t i, slices = 0, marks = 0;
+	json_t *top, *events, *e;
+	struct line_drawn line;
+
+	see(event_line(&device, 10, 1));
+	monitor_lost(m, 3);
+	perfetto_lost(p, EVENT_S + 500 * EVENT_US, 3);
+	device.time = EVENT_S + 500 * EVENT_US;
+	see(event_line(&device, 10, 1));
+	see(event_eoi(&guest, 0, -1));
+	monitor_lost(m, 4);
+	perfetto_lost(p, 0, 4);
+	events = end(&top);
+	json_array_foreach(events, i, e) {
+		if (!strncmp(phase(e), "M", 1) || strcmp(track(events, e), "events missing") != 0)
+			continue;
+		if (phase(e)[0] == 'X') {
+			cr_expect_str_eq(name_of(e), slices ? "4 events lost" : "3 events lost");
+			cr_expect_float_eq(number(e, "ts"), holes[slices % 2][0], 1e-6);
+			cr_expect_float_eq(number(e, "dur"), slices ? 0 : holes[0][1] - holes[0][0], 1e-6);
+			slices++;
+		} else {
+			cr_expect_str_eq(name_of(e), "events lost");
+			cr_expect_str_eq(json_string_value(json_object_get(e, "s")), "g");
+			cr_expect_float_eq(number(json_object_get(e, "args"), "events"), marks ? 4 : 3, 0);
+			marks++;
+		}
+	}
+	cr_expect_eq(slices, 2);
+	cr_expect_eq(marks, 2);
+	look_at_line(events, &line);
+	cr_expect_eq(line.begins, 2);
+	cr_expect_eq(line.ends, 2);
+	cr_expect_float_eq(line.end[0], 1000000, 1e-6, "as far as it is known");
+	json_decref(top);
+}
+
 Test(perfetto, slices_of_a_track_do_not_overlap_and_what_was_not_ended_is_there)
 {
 	json_t *top, *events, *e;
