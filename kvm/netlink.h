@@ -108,14 +108,14 @@ int kvm_netlink_unsubscribe(struct kvm_netlink *nl, struct irqs_error *reterr);
  */
 int kvm_netlink_join(struct kvm_netlink *nl, struct irqs_error *reterr);
 
-/* What was received at once. */
+/* What was received at once, up to where events are missing: what is behind that comes with the next call. */
 struct kvm_netlink_events {
 	const struct irqshift_event *events; /* until the next call with this socket; only types that uapi.h has */
 	size_t n;
 	bool ended; /* this socket's subscription has: by kvm_netlink_unsubscribe(), or because the module was unloaded */
 	/* Since the socket was opened; of subscriptions of others, since the first event of theirs: */
 	uint64_t received; /* with those of unknown types */
-	uint64_t missed;   /* by their numbers: those that were @dropped, and those that this socket had no room for */
+	uint64_t missed;   /* before these, by their numbers: those @dropped, and those that this socket had no room for */
 	uint64_t dropped;  /* as the module counts them */
 	uint64_t overruns; /* how often the kernel said that the socket had no room (ENOBUFS) */
 };

@@ -69,7 +69,7 @@ static int take_all(struct kvm_netlink *nl)
 {
 	int rc = 0;
 
-	while (!rc && !nl->bad && nl->inbox.n < TAKE_MAX) {
+	while (!rc && !nl->bad && nl->inbox.n < TAKE_MAX && nl->inbox.nholes < NETLINK_HOLES_MAX) {
 		rc = netlink_take(nl);
 		if (rc == -ENOBUFS || rc == -EINTR)
 			rc = 0;
@@ -84,28 +84,13 @@ static int wait_readable(struct kvm_netlink *nl, int timeout_ms)
 	return poll(&p, 1, timeout_ms) < 0 ? -errno : 0;
 }
 
-/* What was handed out before is done with. */
-static void hand_out(struct kvm_netlink *nl, struct kvm_netlink_events *ret)
-{
-	struct netlink_inbox *in = &nl->inbox;
-
-	*ret = (struct kvm_netlink_events){
-		.events = in->events,
-		.n = in->n,
-		.received = in->received,
-		.missed = in->missed,
-		.dropped = in->dropped,
-		.overruns = nl->overruns,
-		.ended = in->ended,
-	};
-	in->n = 0;
-}
-
 int kvm_netlink_receive(struct kvm_netlink *nl, int timeout_ms, struct kvm_netlink_events *ret, struct irqs_error *reterr)
 {
-	int rc = take_all(nl);
+	int rc;
 
-	if (!rc && !nl->bad && !nl->inbox.n && timeout_ms) {
+	netlink_forget_given(&nl->inbox);
+	rc = take_all(nl);
+	if (!rc && !nl->bad && !nl->inbox.n && !nl->inbox.nholes && timeout_ms) {
 		rc = wait_readable(nl, timeout_ms);
 		if (!rc)
 			rc = take_all(nl);
@@ -118,6 +103,7 @@ int kvm_netlink_receive(struct kvm_netlink *nl, int timeout_ms, struct kvm_netli
 		return irqs_fail(reterr, IRQS_MALFORMED, IRQS_NO_OFFSET, NULL, "events that are not what the module sends");
 	if (rc)
 		return irqs_fail_errno(reterr, -rc, "receiving events");
-	hand_out(nl, ret);
+	netlink_hand_out(&nl->inbox, ret);
+	ret->overruns = nl->overruns;
 	return 0;
 }

@@ -337,6 +337,19 @@ static void end(struct netlink_inbox *in, struct netlink_stream *s)
 	*s = in->streams[--in->nstreams];
 }
 
+static void note_hole(struct netlink_inbox *in, uint64_t n)
+{
+	struct netlink_hole *last = in->nholes ? &in->holes[in->nholes - 1] : NULL;
+
+	if (!n)
+		return;
+	in->missed += n;
+	if (last && (last->at == in->n || in->nholes == NETLINK_HOLES_MAX))
+		last->n += n;
+	else
+		in->holes[in->nholes++] = (struct netlink_hole){ in->n, n };
+}
+
 static int count(struct netlink_inbox *in, uint32_t port, uint64_t seq, uint64_t dropped, size_t n)
 {
 	struct netlink_stream *s;
@@ -346,7 +359,7 @@ static int count(struct netlink_inbox *in, uint32_t port, uint64_t seq, uint64_t
 	s = stream_for(in, port, seq, dropped);
 	if (goes_back(s, seq, dropped))
 		return -EBADMSG;
-	in->missed += seq - s->next;
+	note_hole(in, seq - s->next);
 	in->received += n;
 	in->dropped += dropped - s->dropped;
 	s->next = seq + n;
@@ -382,4 +395,30 @@ int netlink_parse_events(struct nlmsghdr *hdr, struct netlink_inbox *in)
 		in->n += e->type < IRQSHIFT_EVENT_TYPES;
 	}
 	return 0;
+}
+
+void netlink_hand_out(struct netlink_inbox *in, struct kvm_netlink_events *ret)
+{
+	if (in->nholes && !in->holes[0].at) {
+		in->told += in->holes[0].n;
+		memmove(in->holes, in->holes + 1, --in->nholes * sizeof(in->holes[0]));
+	}
+	in->given = in->nholes ? in->holes[0].at : in->n;
+	ret->events = in->events;
+	ret->n = in->given;
+	ret->received = in->received;
+	ret->missed = in->told;
+	ret->dropped = in->dropped;
+	ret->ended = in->ended && in->given == in->n && !in->nholes;
+}
+
+void netlink_forget_given(struct netlink_inbox *in)
+{
+	if (!in->given)
+		return;
+	in->n -= in->given;
+	memmove(in->events, in->events + in->given, in->n * sizeof(*in->events));
+	for (unsigned int i = 0; i < in->nholes; i++)
+		in->holes[i].at -= in->given;
+	in->given = 0;
 }

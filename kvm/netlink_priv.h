@@ -41,6 +41,15 @@ struct netlink_stream {
 /* The module has no more at a time. */
 #define NETLINK_STREAMS_MAX IRQSHIFT_SUBSCRIPTIONS_MAX
 
+/* Events that are missing before the one with that index. */
+struct netlink_hole {
+	size_t at;
+	uint64_t n;
+};
+
+/* At once. What would be one more is counted with the last. */
+#define NETLINK_HOLES_MAX 64
+
 /* Events of a socket, from message to message. */
 struct netlink_inbox {
 	struct irqshift_event *events; /* not handed out yet */
@@ -49,11 +58,19 @@ struct netlink_inbox {
 	bool ended;   /* the subscription of that port has */
 	struct netlink_stream streams[NETLINK_STREAMS_MAX];
 	unsigned int nstreams, forgotten;
+	size_t given; /* of the events: handed out */
+	struct netlink_hole holes[NETLINK_HOLES_MAX];
+	unsigned int nholes;
 	uint64_t received, missed, dropped;
+	uint64_t told; /* of the missed: handed out */
 };
 
 /* netlink_parse_events - put the events of a message into the inbox, and count. */
 int netlink_parse_events(struct nlmsghdr *hdr, struct netlink_inbox *inbox);
+
+/* netlink_hand_out - the next of them, up to a hole; until netlink_forget_given(), which makes room. */
+void netlink_hand_out(struct netlink_inbox *inbox, struct kvm_netlink_events *ret);
+void netlink_forget_given(struct netlink_inbox *inbox);
 
 struct netlink_exchange;
 

@@ -151,8 +151,11 @@ static void judge_vms(const struct kvm_netlink_vms *vms)
 
 static void judge_events(const struct netlink_inbox *in)
 {
-	if (in->n > in->received || in->nstreams > NETLINK_STREAMS_MAX)
+	if (in->n > in->received || in->nstreams > NETLINK_STREAMS_MAX || in->nholes > NETLINK_HOLES_MAX)
 		abort();
+	for (unsigned int i = 0; i < in->nholes; i++)
+		if (in->holes[i].at > in->n || (i && in->holes[i].at <= in->holes[i - 1].at))
+			abort();
 	for (size_t i = 0; i < in->n; i++)
 		if (in->events[i].type >= IRQSHIFT_EVENT_TYPES)
 			abort();

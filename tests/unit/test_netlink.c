@@ -332,6 +332,54 @@ Test(netlink, what_is_lost_is_counted, .init = begin)
 	free(inbox.events);
 }
 
+/* The times are the numbers. */
+static void expect_given(uint64_t missed, uint64_t first, size_t n, bool ended)
+{
+	struct kvm_netlink_events got;
+
+	netlink_forget_given(&inbox);
+	netlink_hand_out(&inbox, &got);
+	cr_expect_eq(got.missed, missed, "%lu missed", (unsigned long)got.missed);
+	cr_assert_eq(got.n, n);
+	for (size_t i = 0; i < n; i++)
+		cr_expect_eq(got.events[i].time, first + i);
+	cr_expect_eq(got.ended, ended);
+}
+
+Test(netlink, events_are_handed_out_up_to_where_some_are_missing, .init = begin)
+{
+	receive(PORT, 3, 3, 10, 0);
+	receive(PORT, 13, 3, 5, 0);
+	receive(PORT, 20, 5, 4, 0);
+	receive(PORT, 30, 5, 2, 0);
+	expect_given(3, 3, 15, false);
+	receive(PORT, 32, 5, 1, 0);
+	expect_given(5, 20, 4, false);
+	expect_given(11, 30, 3, false);
+	expect_given(11, 0, 0, false);
+	receive(PORT, 40, 12, 0, 0);
+	expect_given(18, 0, 0, true);
+	free(inbox.events);
+}
+
+Test(netlink, more_holes_than_there_is_room_for_are_counted_all_the_same, .init = begin)
+{
+	struct kvm_netlink_events got = { .missed = 0 };
+	size_t n = 0;
+
+	for (uint64_t i = 1; i <= 2 * NETLINK_HOLES_MAX; i++)
+		cr_assert_eq(receive(PORT, 3 * i, 2 * i, 1, 0), 0);
+	for (unsigned int i = 0; i <= NETLINK_HOLES_MAX; i++) {
+		netlink_forget_given(&inbox);
+		netlink_hand_out(&inbox, &got);
+		n += got.n;
+	}
+	cr_expect_eq(n, 2 * NETLINK_HOLES_MAX);
+	cr_expect_eq(got.missed, inbox.missed);
+	cr_expect_eq(got.missed, 3 + 2 * (2 * NETLINK_HOLES_MAX - 1));
+	free(inbox.events);
+}
+
 Test(netlink, subscriptions_of_a_group_are_counted_apart, .init = begin)
 {
 	cr_expect_eq(receive(1, 1000, 5, 10, 0), 0);
