@@ -32,6 +32,8 @@
 struct buffer {
 	int fd;
 	unsigned int cpu;
+	uint64_t lost;    /* of which it is not known yet what event is behind them */
+	uint64_t counted; /* of the kernel's own count */
 };
 
 struct watcher {
@@ -43,10 +45,9 @@ struct watcher {
 	unsigned int nbuffers;
 	uint8_t *page;
 	size_t page_size;
-	struct irqshift_event *held; /* read and not given out; the first @given of them were */
-	size_t nheld, room, given;
-	uint64_t lost, told_lost, rescanned;
-	bool all, missed, stopped, drained;
+	struct trace_queue queue;
+	uint64_t rescanned;
+	bool all, stopped, drained;
 };
 
 /* ---- reading ---- */
@@ -54,24 +55,62 @@ struct watcher {
 static int hold(void *ctx, const struct irqshift_event *e)
 {
 	struct watcher *w = ctx;
+	struct irqshift_event of_process = *e;
 
-	if (w->nheld == w->room) {
-		size_t room = w->room ? 2 * w->room : 4096;
-		struct irqshift_event *more = realloc(w->held, room * sizeof(*more));
+	of_process.pid = trace_tasks_pid(&w->tasks, e->tid);
+	return trace_queue_put(&w->queue, &of_process);
+}
 
-		if (!more)
-			return -ENOMEM;
-		w->held = more;
-		w->room = room;
+/* What the kernel overwrote or had no room for on a CPU since the beginning. */
+static uint64_t overruns(const struct watcher *w, const struct buffer *b)
+{
+	static const char *const counters[] = { "overrun: ", "commit overrun: ", "dropped events: " };
+	char file[64], text[2048];
+	uint64_t total = 0;
+
+	snprintf(file, sizeof(file), "per_cpu/cpu%u/stats", b->cpu);
+	if (trace_read(&w->instance, file, text, sizeof(text)) < 0)
+		return b->counted;
+	for (size_t c = 0; c < 3; c++) {
+		const char *at = strstr(text, counters[c]);
+
+		/* "commit overrun: " ends as the first one does, and comes behind it. */
+		total += at ? strtoull(at + strlen(counters[c]), NULL, 10) : 0;
 	}
-	w->held[w->nheld] = *e;
-	w->held[w->nheld].pid = trace_tasks_pid(&w->tasks, e->tid);
-	w->nheld++;
-	return 0;
+	return total;
+}
+
+/*
+ * @most: what a page says of itself; UINT64_MAX: it has no room to. The kernel's count is ahead of the page: what is more
+ * than that belongs to a later one.
+ */
+static void count_lost(const struct watcher *w, struct buffer *b, uint64_t most)
+{
+	uint64_t total = overruns(w, b), n = total > b->counted ? total - b->counted : 0;
+
+	n = n < most ? n : most;
+	b->lost += n;
+	b->counted += n;
+}
+
+/* What came of a page, from the event @first on. */
+static int take_page(struct watcher *w, struct buffer *b, const struct trace_page *got, size_t first, bool cut)
+{
+	int rc = 0;
+
+	if (got->missed)
+		count_lost(w, b, got->missed);
+	/* Half a record is none of ours to mend: it counts as lost. */
+	b->lost += got->bad + cut;
+	if (!b->lost || w->queue.n == first)
+		return 0;
+	rc = trace_queue_hole(&w->queue, w->queue.events[first].time, b->lost);
+	b->lost = 0;
+	return rc;
 }
 
 /* Return: 0, or -errno; @until: what is older than that has been read. */
-static int read_buffer(struct watcher *w, const struct buffer *b, uint64_t *until)
+static int read_buffer(struct watcher *w, struct buffer *b, uint64_t *until)
 {
 	struct trace_page got;
 	unsigned int pages = 0;
@@ -79,82 +118,33 @@ static int read_buffer(struct watcher *w, const struct buffer *b, uint64_t *unti
 	int rc;
 
 	while (pages < PAGES_A_ROUND && (n = read(b->fd, w->page, w->page_size)) != 0) {
+		size_t first = w->queue.n;
+
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 		rc = trace_page_decode(&w->table, w->page, (size_t)n, b->cpu, hold, w, &got);
-		if (rc == -ENOMEM)
+		if (rc != -ENOMEM)
+			rc = take_page(w, b, &got, first, rc != 0);
+		if (rc)
 			return rc;
-		/* Half a record is none of ours to mend: it counts as lost. */
-		w->lost += got.bad + (rc != 0);
-		w->missed |= got.missed != 0;
 		pages++;
 	}
-	if (pages == PAGES_A_ROUND && w->nheld && w->held[w->nheld - 1].time < *until)
-		*until = w->held[w->nheld - 1].time;
+	if (pages == PAGES_A_ROUND && w->queue.n && w->queue.events[w->queue.n - 1].time < *until)
+		*until = w->queue.events[w->queue.n - 1].time;
 	return 0;
 }
 
-static int by_time(const void *a, const void *b)
+/* Behind the last event. */
+static uint64_t lost_at_the_end(struct watcher *w)
 {
-	const struct irqshift_event *x = a, *y = b;
-
-	return (x->time > y->time) - (x->time < y->time);
-}
-
-/* By merging: the order of one CPU's events stays when their times are equal. */
-static void merge(struct irqshift_event *e, size_t n, struct irqshift_event *spare)
-{
-	size_t half = n / 2, i = 0, k = half, out = 0;
-
-	if (n < 2)
-		return;
-	merge(e, half, spare);
-	merge(e + half, n - half, spare);
-	if (by_time(&e[half - 1], &e[half]) <= 0)
-		return;
-	while (i < half || k < n)
-		spare[out++] = k == n || (i < half && by_time(&e[i], &e[k]) <= 0) ? e[i++] : e[k++];
-	memcpy(e, spare, n * sizeof(*e));
-}
-
-static int sort(struct watcher *w)
-{
-	struct irqshift_event *spare = w->nheld ? malloc(w->nheld * sizeof(*spare)) : NULL;
-
-	if (w->nheld && !spare)
-		return -ENOMEM;
-	merge(w->held, w->nheld, spare);
-	free(spare);
-	return 0;
-}
-
-/* What the kernel overwrote or had no room for, over all CPUs since the beginning. */
-static uint64_t overruns(const struct watcher *w)
-{
-	uint64_t total = 0;
-	char file[64], text[2048];
+	uint64_t n = 0;
 
 	for (unsigned int i = 0; i < w->nbuffers; i++) {
-		static const char *const counters[] = { "overrun: ", "commit overrun: ", "dropped events: " };
-
-		snprintf(file, sizeof(file), "per_cpu/cpu%u/stats", w->buffers[i].cpu);
-		if (trace_read(&w->instance, file, text, sizeof(text)) < 0)
-			continue;
-		for (size_t c = 0; c < 3; c++) {
-			const char *at = strstr(text, counters[c]);
-
-			/* "commit overrun: " ends as the first one does, and comes behind it. */
-			total += at ? strtoull(at + strlen(counters[c]), NULL, 10) : 0;
-		}
+		count_lost(w, &w->buffers[i], UINT64_MAX);
+		n += w->buffers[i].lost;
+		w->buffers[i].lost = 0;
 	}
-	return total;
-}
-
-static void forget_given(struct watcher *w)
-{
-	w->nheld -= w->given;
-	memmove(w->held, w->held + w->given, w->nheld * sizeof(*w->held));
-	w->given = 0;
+	return n;
 }
 
 /* All buffers once. Return: 0 or -errno; @ret has what is in order. */
@@ -164,28 +154,19 @@ static int round_of(struct watcher *w, struct event_batch *ret, struct irqs_erro
 	size_t before;
 	int rc = 0;
 
-	if (w->given)
-		forget_given(w);
-	before = w->nheld;
-	w->missed = false;
+	trace_queue_forget_given(&w->queue);
+	before = w->queue.n;
 	for (unsigned int i = 0; i < w->nbuffers && !rc; i++)
 		rc = read_buffer(w, &w->buffers[i], &until);
 	if (!rc)
-		rc = sort(w);
+		rc = trace_queue_sort(&w->queue);
 	if (rc)
 		return irqs_fail_errno(reterr, -rc, "tracefs: cannot read the events");
+	trace_queue_give(&w->queue, w->stopped ? UINT64_MAX : until, ret);
 	/* At the end nothing new can come: all of it is in order. */
-	w->drained = w->stopped && w->nheld == before;
-	while (w->given < w->nheld && (w->stopped || w->held[w->given].time < until))
-		w->given++;
-	ret->events = w->held;
-	ret->count = w->given;
-	if (w->missed || w->drained) {
-		uint64_t lost = w->lost + overruns(w);
-
-		ret->lost = lost - w->told_lost;
-		w->told_lost = lost;
-	}
+	w->drained = w->stopped && w->queue.n == before && !ret->count;
+	if (w->drained)
+		ret->lost += lost_at_the_end(w);
 	return 0;
 }
 
@@ -238,7 +219,7 @@ static void close_watcher(struct event_source *s)
 	free(w->buffers);
 	free(w->tasks.tasks);
 	free(w->page);
-	free(w->held);
+	trace_queue_deinit(&w->queue);
 	free(w);
 }
 
@@ -271,7 +252,7 @@ static int open_buffers(struct watcher *w, struct irqs_error *reterr)
 		snprintf(file, sizeof(file), "per_cpu/cpu%ld/trace_pipe_raw", cpu);
 		fd = openat(w->instance.dir, file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		if (fd >= 0)
-			w->buffers[w->nbuffers++] = (struct buffer){ fd, (unsigned int)cpu };
+			w->buffers[w->nbuffers++] = (struct buffer){ .fd = fd, .cpu = (unsigned int)cpu };
 		else if (errno != ENOENT)
 			return irqs_fail_errno(reterr, errno, "tracefs: %s", file);
 	}

@@ -45,6 +45,28 @@ int trace_tasks_update(struct trace_tasks *t, const struct trace_instance *i, st
 int trace_tasks_add(struct trace_tasks *t, const struct trace_instance *i, int tid, bool of_process,
 		    struct irqs_error *reterr);
 
+/* Events that are missing before the one of that time. */
+struct trace_hole {
+	uint64_t time, n;
+};
+
+struct trace_queue {
+	struct irqshift_event *events; /* read; the first @given of them were given out */
+	size_t n, room, given;
+	struct trace_hole *holes; /* in ascending order */
+	size_t nholes, holes_room;
+};
+
+/* trace_queue_put, trace_queue_hole - one more, anywhere; then trace_queue_sort(). Return: 0 or -ENOMEM. */
+int trace_queue_put(struct trace_queue *q, const struct irqshift_event *e);
+int trace_queue_hole(struct trace_queue *q, uint64_t time, uint64_t n);
+int trace_queue_sort(struct trace_queue *q);
+
+/* trace_queue_give - what is older than @until, up to the first hole in it; until trace_queue_forget_given(). */
+void trace_queue_give(struct trace_queue *q, uint64_t until, struct event_batch *ret);
+void trace_queue_forget_given(struct trace_queue *q);
+void trace_queue_deinit(struct trace_queue *q);
+
 /* trace_tasks_pid - the process of a task: the one that is followed, a kernel thread's own number, 0: not known. */
 uint32_t trace_tasks_pid(const struct trace_tasks *t, uint32_t tid);
 
