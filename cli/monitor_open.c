@@ -102,7 +102,11 @@ static int open_timeline(struct watch *w, struct irqs_error *err)
 		w->timeline = fopen(w->o->perfetto, "we");
 	if (!w->timeline)
 		return irqs_fail_errno(err, errno, "cannot write it");
-	return perfetto_begin(emit, w->timeline, w->monitor, &w->perfetto) ? irqs_fail_nomem(err) : 0;
+	if (perfetto_begin(emit, w->timeline, w->monitor, &w->perfetto))
+		return irqs_fail_nomem(err);
+	if (w->o->linux_names)
+		perfetto_name_vectors(w->perfetto, irq_linux_vector);
+	return 0;
 }
 
 int watch_open(struct watch *w, const struct watch_options *o)

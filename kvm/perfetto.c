@@ -235,6 +235,11 @@ void perfetto_lost(struct perfetto *p, uint64_t time, uint64_t n)
 
 /* ---- the document ---- */
 
+void perfetto_name_vectors(struct perfetto *p, const char *(*name)(unsigned int vector))
+{
+	p->vector_name = name;
+}
+
 int perfetto_begin(void (*emit)(void *ctx, const char *text), void *ctx, struct monitor *m, struct perfetto **ret)
 {
 	struct perfetto *p = calloc(1, sizeof(*p));

@@ -21,6 +21,9 @@ struct perfetto;
  */
 int perfetto_begin(void (*emit)(void *ctx, const char *text), void *ctx, struct monitor *m, struct perfetto **ret);
 
+/* perfetto_name_vectors - what a vector is for, as irq_linux_vector() tells it, or NULL; for tracks that come after this. */
+void perfetto_name_vectors(struct perfetto *p, const char *(*name)(unsigned int vector));
+
 void perfetto_event(struct perfetto *p, const struct irqshift_event *e);
 
 /* perfetto_lost - @n events are missing between the last one and @time: a slice, and a mark over all tracks. */

@@ -39,6 +39,7 @@ struct perfetto {
 	void (*emit)(void *ctx, const char *text);
 	void *ctx;
 	struct monitor *m;
+	const char *(*vector_name)(unsigned int vector); /* or NULL */
 	bool first;
 	uint64_t arrows;
 	uint64_t high[PLACE_TRACKS_MAX]; /* lines: bit per source that holds it */

@@ -75,14 +75,16 @@ struct track track_of_place(struct perfetto *p, enum place place, uint64_t n)
 	return t;
 }
 
-static void name_of_vcpu_track(char name[48], unsigned int vcpu, unsigned int kind)
+static void name_of_vcpu_track(const struct perfetto *p, char name[48], unsigned int vcpu, unsigned int kind)
 {
+	const char *use = kind >= VCPU_VECTORS && p->vector_name ? p->vector_name(kind - VCPU_VECTORS) : NULL;
+
 	if (kind == VCPU_THREAD)
 		snprintf(name, 48, "thread of vCPU %u", vcpu);
 	else if (kind == VCPU_LAPIC)
 		snprintf(name, 48, "LAPIC %u", vcpu);
 	else
-		snprintf(name, 48, "vector %u", kind - VCPU_VECTORS);
+		snprintf(name, 48, "vector %u%s%s", kind - VCPU_VECTORS, use ? ", " : "", use ? use : "");
 }
 
 bool track_of_vcpu(struct perfetto *p, uint64_t vcpu, unsigned int kind, struct track *ret)
@@ -102,7 +104,7 @@ bool track_of_vcpu(struct perfetto *p, uint64_t vcpu, unsigned int kind, struct 
 	}
 	if (!mark(p->vcpus[vcpu]->named, kind))
 		return true;
-	name_of_vcpu_track(name, (unsigned int)vcpu, kind);
+	name_of_vcpu_track(p, name, (unsigned int)vcpu, kind);
 	name_track(p, *ret, name);
 	return true;
 }

@@ -147,6 +147,7 @@ Test(cli_monitor, a_replay_can_be_recorded_and_drawn)
 	cr_expect_gt(json_array_size(json_object_get(top, "traceEvents")), 1230 + 400);
 	json_decref(top);
 	expect("cmp timeline.json other.json && echo same", 0, "same");
+	expect("$irqshift monitor --replay guest.events --linux --export perfetto=- 2>/dev/null", 0, "\"vector 236, local timer\"");
 }
 
 Test(cli_monitor, what_is_not_whole_is_shown_up_to_there)

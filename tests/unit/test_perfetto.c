@@ -213,6 +213,20 @@ Test(perfetto, no_track_has_the_number_of_another_or_of_a_group)
 	json_decref(top);
 }
 
+Test(perfetto, a_vector_that_has_a_name_is_called_by_it)
+{
+	json_t *top, *events;
+
+	perfetto_name_vectors(p, irq_linux_vector);
+	see(event_accept(&guest, 0, 0xec));
+	see(event_inject(&guest, 0xec, false));
+	see(event_eoi(&guest, 0, 0xec));
+	see(event_accept(&guest, 0, 0x41));
+	events = end(&top);
+	place_of(events, "thread", "vector 236, local timer");
+	json_decref(top);
+}
+
 Test(perfetto, a_gsi_or_pin_that_cannot_be_is_not_drawn_as_another)
 {
 	json_t *top, *events, *e;
