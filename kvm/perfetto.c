@@ -69,6 +69,14 @@ static void say_arrow(struct perfetto *p, const char *phase, struct track t, uin
 	p->emit(p->ctx, *phase == 'f' ? ",\"bp\":\"e\"}" : "}");
 }
 
+/* A slice that is written later begins at the same time, and would not be there yet for a viewer that takes them in order. */
+static bool not_drawn_yet(const struct perfetto *p, const struct monitor_interrupt *i)
+{
+	const struct drawn_line *line = i->gsi >= 0 && i->gsi < (int)PLACE_TRACKS_MAX ? &p->lines[i->gsi] : NULL;
+
+	return line && line->sources && line->since == i->source;
+}
+
 /* It ends within the slice: at its very beginning the one before it could be meant. */
 static void arrow(struct perfetto *p, const struct monitor_interrupt *i, struct track to, uint64_t begin, uint64_t end)
 {
@@ -77,7 +85,7 @@ static void arrow(struct perfetto *p, const struct monitor_interrupt *i, struct 
 	if (!track_of_source(p, i, &from))
 		return;
 	p->arrows++;
-	say_arrow(p, "s", from, i->source);
+	say_arrow(p, "s", from, i->source + not_drawn_yet(p, i));
 	say_arrow(p, "f", to, begin + (end > begin));
 }
 
@@ -152,49 +160,52 @@ static void say_args(const struct perfetto *p, const struct irqshift_event *e)
 	p->emit(p->ctx, "}}");
 }
 
-static void say_low(struct perfetto *p, uint64_t gsi, uint64_t time)
+/* @low: what ended it, or NULL. With its beginning: some viewers find the end of a slice by its name and arguments. */
+static void say_line(struct perfetto *p, uint64_t gsi, uint64_t end, const struct irqshift_event *low)
 {
+	const struct drawn_line *line = &p->lines[gsi];
 	struct track t = track_of_place(p, PLACE_GSI, gsi);
 
-	p->high[gsi] = 0;
 	perfetto_next(p);
-	perfetto_say(p, "{\"ph\":\"E\",\"pid\":%u,\"tid\":%u,\"ts\":" US, t.group, t.id, us_of(time));
+	perfetto_say(p, "{\"ph\":\"X\",\"cat\":\"set_irq\",\"name\":\"GSI %u high\",\"pid\":%u,\"tid\":%u,\"ts\":" US ",\"dur\":" US, (uint32_t)gsi,
+		     t.group, t.id, us_of(line->since), us_of(end - line->since));
+	perfetto_say(p, ",\"args\":{\"high_by_tid\":%u,\"high_on_cpu\":%u", line->tid, line->cpu);
+	if (low)
+		perfetto_say(p, ",\"low_by_tid\":%u,\"low_on_cpu\":%u", low->tid, low->cpu);
+	p->emit(p->ctx, "}}");
 }
 
-/* Its level is what its sources make of it together. Return: whether the line has changed, and it was drawn. */
-static bool line(struct perfetto *p, const struct irqshift_event *e, uint64_t time)
+/* Its level is what its sources make of it together. Return: whether the line has changed, which is drawn when it is low. */
+static bool change_line(struct perfetto *p, const struct irqshift_event *e, uint64_t time)
 {
 	const struct irq_event_SET_IRQ *a = irq_event_args(e, SET_IRQ);
-	uint64_t source = UINT64_C(1) << (a->irq_source_id & 63), was, now;
-	struct track t;
+	uint64_t source = UINT64_C(1) << (a->irq_source_id & 63), was;
+	struct drawn_line *line;
 
 	if (a->gsi >= PLACE_TRACKS_MAX)
 		return false;
-	was = p->high[a->gsi];
-	now = a->level ? was | source : was & ~source;
-	p->high[a->gsi] = now;
-	if (!was == !now)
+	line = &p->lines[a->gsi];
+	was = line->sources;
+	line->sources = a->level ? was | source : was & ~source;
+	if (!was == !line->sources)
 		return false;
 	if (was) {
-		say_low(p, a->gsi, time);
-		perfetto_say(p, ",\"args\":{\"low_by_tid\":%u,\"low_on_cpu\":%u}}", e->tid, e->cpu);
-		return true;
+		say_line(p, a->gsi, time, e);
+	} else {
+		line->since = time;
+		line->tid = e->tid;
+		line->cpu = e->cpu;
 	}
-	t = track_of_place(p, PLACE_GSI, a->gsi);
-	perfetto_next(p);
-	perfetto_say(p, "{\"ph\":\"B\",\"cat\":\"set_irq\",\"name\":\"GSI %u high\",\"pid\":%u,\"tid\":%u,\"ts\":" US, (uint32_t)a->gsi, t.group,
-		     t.id, us_of(time));
-	say_args(p, e);
 	return true;
 }
 
 static void all_lines_end(struct perfetto *p, uint64_t time)
 {
-	for (uint64_t gsi = 0; gsi < PLACE_TRACKS_MAX; gsi++)
-		if (p->high[gsi]) {
-			say_low(p, gsi, time);
-			p->emit(p->ctx, "}");
-		}
+	for (uint64_t gsi = 0; gsi < PLACE_TRACKS_MAX; gsi++) {
+		if (p->lines[gsi].sources)
+			say_line(p, gsi, time, NULL);
+		p->lines[gsi].sources = 0;
+	}
 }
 
 void perfetto_event(struct perfetto *p, const struct irqshift_event *e)
@@ -204,7 +215,7 @@ void perfetto_event(struct perfetto *p, const struct irqshift_event *e)
 	struct track t;
 	char text[160];
 
-	if (e->type >= IRQSHIFT_EVENT_TYPES || (e->type == IRQSHIFT_EVENT_SET_IRQ && line(p, e, time)))
+	if (e->type >= IRQSHIFT_EVENT_TYPES || (e->type == IRQSHIFT_EVENT_SET_IRQ && change_line(p, e, time)))
 		return;
 	t = track_of(p, e);
 	irq_event_text(e, text, sizeof(text));

@@ -35,6 +35,14 @@ struct drawn_vcpu {
 	uint64_t ends[MONITOR_VECTORS]; /* of the last slice */
 };
 
+/* A GSI's line. */
+struct drawn_line {
+	uint64_t sources; /* bit per one that holds it high */
+	uint64_t since;   /* it is, and by whom: */
+	uint32_t tid;
+	uint16_t cpu;
+};
+
 struct perfetto {
 	void (*emit)(void *ctx, const char *text);
 	void *ctx;
@@ -42,8 +50,8 @@ struct perfetto {
 	const char *(*vector_name)(unsigned int vector); /* or NULL */
 	bool first;
 	uint64_t arrows;
-	uint64_t high[PLACE_TRACKS_MAX]; /* lines: bit per source that holds it */
-	bool groups[PLACES];             /* that have their names */
+	struct drawn_line lines[PLACE_TRACKS_MAX];
+	bool groups[PLACES]; /* that have their names */
 	uint8_t named[PLACES][PLACE_TRACKS_MAX / 8];
 	struct drawn_vcpu *vcpus[MONITOR_VCPUS_MAX];
 };
