@@ -139,8 +139,10 @@ static int submit(struct batch_engine *engine, uint32_t op, struct irqshift_entr
 		};
 		struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 
-		if (!sqe)
+		if (!sqe) {
+			u->broken = true;
 			return -EIO;
+		}
 		prepare(sqe, u->device, op, &payload);
 		sqe->user_data = own ? OWN : i + 1;
 		sqe->flags = own ? 0 : IOSQE_ASYNC;
