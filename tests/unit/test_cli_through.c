@@ -66,10 +66,13 @@ Test(cli_through, ends_early_when_it_refuses)
 	cr_expect(strstr(cli_text, "\n0\n"), "%s", cli_text);
 }
 
+/* Nothing ever comes out of this pipe, nor does it end: who reads it is stopped, and has another status. */
+#define SILENT "mkfifo -m 600 $d/silent 2>/dev/null; exec 3<>$d/silent; "
+
 Test(cli_through, says_what_is_wrong_before_it_reads)
 {
-	both("sleep 9 | timeout 5 $i convert --to vmware -o - - | cat", 2, "vmware");
-	both("sleep 9 | timeout 5 $i convert --to tcg --filter $d/none.json -o - - | cat", 1, "none.json");
+	both(SILENT "timeout -k 5 20 $i convert --to vmware -o - - <&3 | cat", 2, "vmware");
+	both(SILENT "timeout -k 5 20 $i convert --to tcg --filter $d/none.json -o - - <&3 | cat", 1, "none.json");
 }
 
 Test(cli_through, says_what_is_no_stream)
@@ -79,9 +82,12 @@ Test(cli_through, says_what_is_no_stream)
 	both("$i convert --to tcg -o - - </dev/null | cat", 4, "empty");
 }
 
+/* The stream ends only when its reader has gone. */
 Test(cli_through, says_when_nobody_reads)
 {
-	both("{ cat $g; sleep 1; } | $i convert --from kvm --to kvm -o - - | true; (exit ${PIPESTATUS[1]})", 1, "Broken pipe");
+	both("mkfifo -m 600 $d/gone 2>/dev/null; { cat $g; read <$d/gone; } | $i convert --from kvm --to kvm -o - - | "
+	     "{ exec <&-; echo >$d/gone; }; (exit ${PIPESTATUS[1]})",
+	     1, "Broken pipe");
 }
 
 /* A file at either end: complete or absent. */
