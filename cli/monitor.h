@@ -53,6 +53,9 @@ struct watch_table {
 int watch_open(struct watch *w, const struct watch_options *o);
 int watch_close(struct watch *w, int status);
 
+/* watch_catch_signals - from now on SIGINT, SIGTERM and SIGHUP end watch_run(): before something is made that outlives a process. */
+void watch_catch_signals(void);
+
 /* watch_run - until the end, a signal, or what the options say. Return: the exit status. */
 int watch_run(struct watch *w);
 

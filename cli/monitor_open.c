@@ -20,6 +20,7 @@ static int open_live(struct watch *w, struct irqs_error *err)
 	struct irqs_error first = { 0 };
 	int rc = -ENOENT;
 
+	watch_catch_signals();
 	if (strcmp(source, "tracefs") != 0 && !(w->o->scope.ntasks && !strcmp(source, "auto")))
 		rc = module_open(&w->o->scope, &w->source, &first);
 	if (!rc || !strcmp(source, "module")) {

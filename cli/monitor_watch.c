@@ -27,7 +27,7 @@ static void on_signal(int signal)
 	interrupted = 1;
 }
 
-static void catch_signals(void)
+void watch_catch_signals(void)
 {
 	const struct sigaction action = { .sa_handler = on_signal };
 
@@ -255,7 +255,7 @@ int watch_run(struct watch *w)
 {
 	int pidfd, status;
 
-	catch_signals();
+	watch_catch_signals();
 	if (w->recording)
 		return replay(w);
 	pidfd = (int)syscall(SYS_pidfd_open, w->o->pid, 0);
