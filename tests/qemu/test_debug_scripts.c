@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/qemu/process.h"
@@ -108,18 +109,30 @@ static pid_t start_script(const char *command)
 	return pid;
 }
 
-/* Until the script has begun its work. */
-static void wait_said(const char *what)
+static unsigned int times_said(const char *what)
 {
-	bool there = false;
+	char *text = read_text(output);
+	unsigned int n = 0;
 
-	for (unsigned int waited = 0; waited < LINE_MS && !there; waited += 50) {
-		char *text = read_text(output);
+	for (const char *at = text; at && (at = strstr(at, what)); at++)
+		n++;
+	free(text);
+	return n;
+}
 
-		there = text && strstr(text, what);
-		free(text);
+/* Looks only: end_of_script() is to have its status. */
+static bool has_ended(pid_t script)
+{
+	siginfo_t info = { 0 };
+
+	return !waitid(P_PID, (id_t)script, &info, WEXITED | WNOHANG | WNOWAIT) && info.si_pid;
+}
+
+/* Until the script has said it so often, or has ended. */
+static void wait_said(pid_t script, const char *what, unsigned int times)
+{
+	for (unsigned int waited = 0; waited < LINE_MS && times_said(what) < times && !has_ended(script); waited += 50)
 		sleep_ms(50);
-	}
 }
 
 /* Its exit status; what it printed is in @said. */
@@ -162,14 +175,18 @@ Test(debug_scripts, strace_decodes_what_a_monitor_command_makes_qemu_ask)
 	start_guest();
 	/* --only: the lines of the devices are thousands */
 	snprintf(command, sizeof(command),
-		 "exec scripts/irqchip-strace --seconds 4 --only LAPIC --only MP_STATE --only LINE %d", qemu);
+		 "exec scripts/irqchip-strace --seconds 30 --only LAPIC --only MP_STATE --only LINE %d", qemu);
 	script = start_script(command);
-	sleep_ms(1000);
+	wait_said(script, "    GSI 8 high\n", 1);
 	for (unsigned int i = 0; i < 2; i++)
 		cr_expect_eq(vm_qmp(&vm,
 				    "{\"execute\": \"human-monitor-command\", \"arguments\": {\"command-line\": \"info lapic\"}}",
 				    NULL, 0),
 			     0, "%s", vm.error);
+	wait_said(script, " vcpu 0  KVM_GET_LAPIC(fd ", 2);
+	/* by the next line of the RTC its registers are said */
+	wait_said(script, "    GSI 8 high\n", times_said("    GSI 8 high\n") + 1);
+	cr_assert_eq(kill(child_of(script), SIGTERM), 0);
 	cr_expect_eq(end_of_script(script), 0, "%s", said);
 	expect_said(" vcpu 0  KVM_GET_MP_STATE(fd ");
 	expect_said(" vcpu 0  KVM_GET_LAPIC(fd ");
@@ -183,19 +200,21 @@ Test(debug_scripts, strace_decodes_what_a_monitor_command_makes_qemu_ask)
 	expect_guest_goes_on();
 }
 
-Test(debug_scripts, strace_lets_go_on_a_signal_and_when_it_is_killed)
+Test(debug_scripts, strace_lets_go_after_a_time_on_a_signal_and_when_it_is_killed)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGKILL };
 	char command[128];
 
 	start_guest();
+	snprintf(command, sizeof(command), "exec scripts/irqchip-strace --seconds 0.5 %d", qemu);
+	expect(0, command, "goes on\n");
 	snprintf(command, sizeof(command), "exec scripts/irqchip-strace %d", qemu);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
 		pid_t script = start_script(command), python = child_of(script);
 		int status;
 
 		cr_assert_gt(python, 0);
-		wait_said("KVM_IRQ_LINE_STATUS");
+		wait_said(script, "KVM_IRQ_LINE_STATUS", 1);
 		cr_assert_eq(kill(python, signals[i]), 0);
 		status = end_of_script(script);
 		cr_expect_eq(status, signals[i] == SIGKILL ? 128 + SIGKILL : 0, "signal %d: %d", signals[i], status);
@@ -265,7 +284,7 @@ Test(debug_scripts, monitor_shows_one_vm_and_takes_its_instance_away)
 	snprintf(command, sizeof(command), "exec \"$IRQSHIFT\" monitor --source tracefs --events --pid %d", qemu);
 	monitor = start_script(command);
 	snprintf(name, sizeof(name), "irqshift-%d", child_of(monitor));
-	sleep_ms(2500);
+	wait_said(monitor, "LAPIC 0 accepts vector 64", 40);
 	status = process_wait(monitor, 0);
 	if (status != -EAGAIN) {
 		said = read_text(output);
