@@ -12,9 +12,10 @@
 #include "tests/qemu/process.h"
 #include "tests/qemu/vm.h"
 
-#define LINES_BEFORE 10
+#define LINES_BEFORE 6
+#define LINES_BEFORE_FULL 10
 #define LINES_AFTER 14
-#define LINES_WITH_SIPI 22
+#define LINES_WITH_SIPI 18
 #define WAIT_MS 12000
 #define TRIES 3
 #define CONVERT_LIMIT_S 30
@@ -130,7 +131,7 @@ static int save_source(struct source *source, const char *words, const char *cpu
 	temporary_path(source->stream, sizeof(source->stream));
 	rc = vm_start(&vm, &config);
 	if (!rc)
-		rc = vm_wait_lines(&vm, LINES_BEFORE, WAIT_MS);
+		rc = vm_wait_lines(&vm, full() ? LINES_BEFORE_FULL : LINES_BEFORE, WAIT_MS);
 	if (!rc)
 		rc = vm_save(&vm, source->stream);
 	source->serial = vm_serial(&vm);
@@ -433,7 +434,7 @@ static void expect_ap_starts_late(enum vm_kind from, enum vm_kind to)
 		return;
 	}
 	temporary_path(out, sizeof(out));
-	if (!save_source(&source, "route=pic spin=30 sipi=4", NULL, said, sizeof(said)) &&
+	if (!save_source(&source, "route=pic spin=30 sipi=3", NULL, said, sizeof(said)) &&
 	    !convert(&source, to, source.release, out, said, sizeof(said)))
 		snprintf(said, sizeof(said), "%s", watch_ap_start(&source, to, out));
 	else if (!said[0])
