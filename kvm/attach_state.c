@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "kvm/extensions_priv.h"
+#include "kvm/procfs_priv.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
@@ -17,16 +17,6 @@
 #ifndef SYS_pidfd_getfd
 #define SYS_pidfd_getfd 438
 #endif
-
-static int open_mem(pid_t pid)
-{
-	char name[64];
-	int fd;
-
-	snprintf(name, sizeof(name), "/proc/%d/mem", (int)pid);
-	fd = open(name, O_RDWR | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
 
 static int ask_module(struct attach_state *s)
 {
@@ -47,7 +37,7 @@ int attach_state_open(struct attach_state *s, pid_t pid)
 	*s = (struct attach_state){ .mem = -1, .pidfd = -1, .system = -1 };
 	rc = ask_module(s);
 	if (!rc) {
-		s->mem = open_mem(pid);
+		s->mem = procfs_memory(pid);
 		s->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 		s->system = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 		rc = s->mem < 0 ? s->mem : s->pidfd < 0 ? -EACCES

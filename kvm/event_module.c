@@ -2,12 +2,11 @@
 #include "kvm/event_module.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "kvm/netlink.h"
+#include "kvm/procfs_priv.h"
 
 struct module {
 	struct event_source source; /* first */
@@ -50,19 +49,6 @@ static void close_module(struct event_source *s)
 	free(m);
 }
 
-/* The proof of the right to see it: what ptrace(2) would let the caller do. */
-static int open_memory(pid_t pid, struct irqs_error *reterr)
-{
-	char path[48];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd >= 0)
-		return fd;
-	return irqs_fail_errno(reterr, errno == ENOENT ? ESRCH : errno, "process %d", (int)pid);
-}
-
 /* As near to what was asked for as the module goes. */
 static uint32_t buffer_of(const struct event_scope *scope)
 {
@@ -83,9 +69,9 @@ static int subscribe(struct module *m, const struct event_scope *scope, struct i
 		return irqs_fail(reterr, IRQS_REFUSED, IRQS_NO_OFFSET, NULL, "the module finds no events of KVM: is KVM's module loaded?");
 	m->source.there = info.events & IRQ_EVENTS_ALL;
 	if (!scope->all) {
-		what.mem_fd = open_memory(scope->pid, reterr);
+		what.mem_fd = procfs_memory(scope->pid);
 		if (what.mem_fd < 0)
-			return what.mem_fd;
+			return irqs_fail_errno(reterr, -what.mem_fd, "process %d", (int)scope->pid);
 	}
 	rc = kvm_netlink_subscribe(m->nl, &what, reterr);
 	if (what.mem_fd >= 0)

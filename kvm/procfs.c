@@ -93,6 +93,17 @@ int procfs_cpu(pid_t pid, pid_t tid)
 	return at ? atoi(at) : -ESRCH;
 }
 
+int procfs_memory(pid_t pid)
+{
+	char path[48];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd >= 0 ? fd : errno == ENOENT ? -ESRCH
+					      : -errno;
+}
+
 static int by_value(const void *a, const void *b)
 {
 	int x = *(const int *)a, y = *(const int *)b;

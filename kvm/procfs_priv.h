@@ -21,6 +21,12 @@ int procfs_cannot_stop(pid_t pid, pid_t tid);
 /* procfs_cpu - the CPU that a thread ran on last, or -errno. */
 int procfs_cpu(pid_t pid, pid_t tid);
 
+/*
+ * procfs_memory - a process's memory, for reading and writing: the proof of the right to ptrace(2) it, for the kernel module.
+ * Return: a descriptor, or -errno: -ESRCH where there is no such process.
+ */
+int procfs_memory(pid_t pid);
+
 /**
  * procfs_numbers - the entries of a folder that are numbers: of /proc/PID/fd, of /proc/PID/task
  * @ret: receives an array in ascending order; free()
