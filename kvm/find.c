@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <linux/kcmp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "kvm/find_priv.h"
 #include "kvm/procfs_priv.h"
 
 #define LINK_VM "anon_inode:kvm-vm"
@@ -157,12 +159,12 @@ static void sort_vcpus(struct kvm_found *found)
 			}
 }
 
-int kvm_find(pid_t pid, struct kvm_found *ret, struct irqs_error *reterr)
+static int find(pid_t pid, bool threads, struct kvm_found *ret, struct irqs_error *reterr)
 {
 	struct kvm_found found = { .pid = pid };
 	int rc = for_numbers(&found, "fd", add_fd);
 
-	if (!rc)
+	if (!rc && threads)
 		rc = for_numbers(&found, "task", add_thread);
 	if (rc) {
 		kvm_found_deinit(&found);
@@ -173,6 +175,16 @@ int kvm_find(pid_t pid, struct kvm_found *ret, struct irqs_error *reterr)
 		found.vcpus[i].vm = found.nvms == 1 ? 0 : -1;
 	*ret = found;
 	return 0;
+}
+
+int kvm_find(pid_t pid, struct kvm_found *ret, struct irqs_error *reterr)
+{
+	return find(pid, true, ret, reterr);
+}
+
+int find_descriptors(pid_t pid, struct kvm_found *ret, struct irqs_error *reterr)
+{
+	return find(pid, false, ret, reterr);
 }
 
 void kvm_found_deinit(struct kvm_found *found)
