@@ -29,7 +29,7 @@ struct cli_command {
 };
 
 extern const struct cli_command cmd_convert, cmd_proxy, cmd_check, cmd_show, cmd_diff, cmd_caps, cmd_schema, cmd_hints,
-	cmd_decode, cmd_domain, cmd_dump, cmd_monitor, cmd_restore, cmd_demo;
+	cmd_decode, cmd_domain, cmd_list, cmd_dump, cmd_monitor, cmd_restore, cmd_demo;
 
 /* cli_fail - print the one-line error. Return: its exit status. */
 int cli_fail(const struct irqs_error *err, const char *file);

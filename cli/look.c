@@ -6,21 +6,19 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "kvm/find.h"
 #include "kvm/gather.h"
+#include "kvm/vms.h"
 
-static void list_vms(const struct kvm_found *found)
+static void list_vms(const struct kvm_vms *vms)
 {
-	for (unsigned int i = 0; i < found->nvms; i++) {
-		unsigned int cpus = 0, untold = 0;
+	for (unsigned int i = 0; i < vms->nvms; i++) {
+		const struct kvm_vms_vm *vm = &vms->vms[i];
 
-		for (unsigned int c = 0; c < found->nvcpus; c++) {
-			cpus += found->vcpus[c].vm == (int)i;
-			untold += found->vcpus[c].vm < 0;
-		}
-		fprintf(stderr, "  --vm %u  descriptor %d", i, found->vms[i].fd);
-		if (!untold)
-			fprintf(stderr, ", %u vCPU%s", cpus, cpus == 1 ? "" : "s");
+		if (vm->index < 0)
+			continue;
+		fprintf(stderr, "  --vm %d  descriptor %d", vm->index, vm->fd);
+		if (vm->vcpus_known)
+			fprintf(stderr, ", %u vCPU%s", vm->nvcpus, vm->nvcpus == 1 ? "" : "s");
 		fputc('\n', stderr);
 	}
 }
@@ -28,24 +26,26 @@ static void list_vms(const struct kvm_found *found)
 int look_choose_vm(pid_t pid, int *vm, const char *who)
 {
 	struct irqs_error err = { 0 };
-	struct kvm_found found;
-	int status = IRQS_USAGE;
+	int n = 0, status = IRQS_USAGE;
+	struct kvm_vms vms;
 
-	if (kvm_find(pid, &found, &err))
+	if (kvm_vms_proc(pid, &vms, &err))
 		return cli_fail(&err, NULL); /* it names the process */
-	if (!found.nvms) {
+	for (unsigned int i = 0; i < vms.nvms; i++)
+		n += vms.vms[i].index >= 0;
+	if (!n) {
 		fprintf(stderr, "%s: %s: no VM of KVM is in it\n", CLI_NAME, who);
-	} else if (*vm == LOOK_ONLY_VM && found.nvms > 1) {
-		fprintf(stderr, "%s: %s: %u VMs are in it, --vm chooses one:\n", CLI_NAME, who, found.nvms);
-		list_vms(&found);
-	} else if (*vm >= 0 && (unsigned int)*vm >= found.nvms) {
+	} else if (*vm == LOOK_ONLY_VM && n > 1) {
+		fprintf(stderr, "%s: %s: %d VMs are in it, --vm chooses one:\n", CLI_NAME, who, n);
+		list_vms(&vms);
+	} else if (*vm >= n) {
 		fprintf(stderr, "%s: %s: --vm %d: it has only these:\n", CLI_NAME, who, *vm);
-		list_vms(&found);
+		list_vms(&vms);
 	} else {
 		*vm = *vm == LOOK_ONLY_VM ? 0 : *vm;
 		status = 0;
 	}
-	kvm_found_deinit(&found);
+	kvm_vms_deinit(&vms);
 	return status;
 }
 

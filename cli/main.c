@@ -21,6 +21,7 @@ static const struct cli_command *const commands[] = {
 	&cmd_hints,
 	&cmd_decode,
 	&cmd_domain,
+	&cmd_list,
 	&cmd_dump,
 	&cmd_monitor,
 	&cmd_restore,
