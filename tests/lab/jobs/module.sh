@@ -21,7 +21,7 @@ prepare() {
 	printf 'root:x:0:\nplain:x:1000:\n' >/etc/group
 	sysctl -q -w kernel.hung_task_timeout_secs=30
 	export IRQSHIFT_KO=/module/irqshift.ko IRQSHIFT_KVM_KOS='/lib/kvm.ko /lib/kvm-amd.ko'
-	export IRQSHIFT_FULL="${LAB_FULL:-0}"
+	export IRQSHIFT=/module/irqshift IRQSHIFT_FULL="${LAB_FULL:-0}"
 }
 
 # as ROLE COMMAND
