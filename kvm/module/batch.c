@@ -81,7 +81,10 @@ static void put_result(const struct batch *batch, u32 n, int result)
 	(void)!put_user(result, &batch->user[n].result);
 }
 
-/* What another task has taken, or the caller did not offer, is not run. The mark stands in the caller's memory, and lies at its own cost. */
+/*
+ * What another task has taken, or the caller did not offer, is not run. The mark stands in the caller's memory: one that
+ * is changed there meanwhile costs only the caller.
+ */
 static bool take(const struct batch *batch, u32 n)
 {
 	int __user *result = &batch->user[n].result;

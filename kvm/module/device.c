@@ -16,7 +16,10 @@
 
 #define FLAGS (IRQSHIFT_BATCH_INLINE | IRQSHIFT_BATCH_SHARED)
 
-/* A result that is exchanged in a shared list must not cross a cache line: to some processors a split lock in the kernel is fatal. */
+/*
+ * A result that is exchanged in a shared list must not cross a cache line: a split lock in the kernel is an oops where
+ * the processor reports it.
+ */
 static bool aligned(const struct batch *batch)
 {
 	return IS_ALIGNED((unsigned long)batch->user, sizeof(batch->user->result));

@@ -62,8 +62,8 @@ void foreign_free(struct foreign *f);
  * @f: calls for VMs with the memory @mm, held by their files; becomes NULL when they are left to themselves
  *
  * A vCPU that another thread has is waited for some milliseconds; when a call takes half a second all the same, it is
- * interrupted and the rest not run. That goes well but where the process lets nobody at its memory's lock: after half a second more the
- * thread is left alone, and as long as it waits there are no other calls for this process.
+ * interrupted and the rest not run. That goes well but where the process lets nobody at its memory's lock: after half a
+ * second more the thread is left alone, and as long as it waits there are no other calls for this process.
  *
  * Return: 0, and each has its result; -ESRCH the process is gone, -ENOMEM, -EINTR the caller is being killed, -ETIMEDOUT the
  * process's memory could not be had, -EBUSY somebody else still waits for it.
